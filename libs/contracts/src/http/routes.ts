@@ -1,0 +1,342 @@
+/**
+ * Every HTTP endpoint as a value: the service registers its routes from here, the local proxy routes by it, OpenAPI is
+ * generated from it and the command line calls by it. Paths use `{name}`; actions are POST sub-resources.
+ */
+import * as z from "zod";
+import { codePackageId, groupId, taskIdPrefix } from "../ids.ts";
+import { downloadLogsQuery, logItem, logNodeView, readLogsQuery, streamLogsQuery } from "../log/api.ts";
+import {
+  codePackageView,
+  copyTaskBody,
+  getTaskQuery,
+  historyEntry,
+  listTasksQuery,
+  stopTaskBody,
+  submitTaskBody,
+  taskDetail,
+  taskView,
+  whoamiView,
+} from "../task/api.ts";
+import { deadLetterView, page } from "./common.ts";
+
+export type ServiceName = "task-svc" | "log-svc";
+export type HttpMethod = "GET" | "POST" | "DELETE";
+
+export interface RouteDefinition {
+  readonly operationId: string;
+  readonly service: ServiceName;
+  readonly method: HttpMethod;
+  readonly path: string;
+  readonly summary: string;
+  /** Only for the directory's role `admin`. */
+  readonly admin?: true;
+  /** Honours Idempotency-Key. */
+  readonly idempotent?: true;
+  readonly params?: z.ZodType;
+  readonly query?: z.ZodType;
+  readonly body?: z.ZodType;
+  readonly status: 200 | 201 | 202 | 204;
+  /** `json` unless said otherwise. */
+  readonly produces?: "json" | "sse" | "text";
+  readonly consumes?: "json" | "zip";
+  readonly response?: z.ZodType;
+  /** Codes of ERRORS beside the ones every endpoint may answer. */
+  readonly errors?: readonly string[];
+}
+
+const define = <const Route extends RouteDefinition>(route: Route): Route => Object.freeze(route);
+const taskParams = z.strictObject({ task_id: taskIdPrefix });
+const nothing = z.strictObject({});
+
+export const ROUTES = {
+  createTask: define({
+    operationId: "createTask",
+    service: "task-svc",
+    method: "POST",
+    path: "/v1/tasks",
+    summary: "Submit a container task. With dry_run=true everything is checked and nothing created.",
+    idempotent: true,
+    query: z.strictObject({ dry_run: z.stringbool().default(false) }),
+    body: submitTaskBody,
+    status: 201,
+    response: taskDetail,
+    errors: [
+      "NOT_A_MEMBER",
+      "NAMESPACE_NOT_BOUND",
+      "QUOTA_EXCEEDED",
+      "STORAGE_NOT_OWNED",
+      "IMAGE_UNKNOWN",
+      "PROXY_USER_UNKNOWN",
+      "MATERIAL_UNKNOWN",
+      "CODE_PACKAGE_NOT_FOUND",
+    ],
+  }),
+  listTasks: define({
+    operationId: "listTasks",
+    service: "task-svc",
+    method: "GET",
+    path: "/v1/tasks",
+    summary: "List tasks of the caller's groups, newest first.",
+    query: listTasksQuery,
+    status: 200,
+    response: page(taskView),
+    errors: ["BAD_CURSOR"],
+  }),
+  getTask: define({
+    operationId: "getTask",
+    service: "task-svc",
+    method: "GET",
+    path: "/v1/tasks/{task_id}",
+    summary: "One task whole; with wait_seconds a long poll for its next change or its end.",
+    params: taskParams,
+    query: getTaskQuery,
+    status: 200,
+    response: taskDetail,
+    errors: ["TASK_NOT_FOUND", "AMBIGUOUS_ID"],
+  }),
+  getTaskHistory: define({
+    operationId: "getTaskHistory",
+    service: "task-svc",
+    method: "GET",
+    path: "/v1/tasks/{task_id}/history",
+    summary: "All events of a task, oldest first.",
+    params: taskParams,
+    query: z.strictObject({
+      after_version: z.coerce.number().int().min(0).default(0),
+      limit: z.coerce.number().int().min(1).max(1000).default(1000),
+    }),
+    status: 200,
+    response: page(historyEntry),
+    errors: ["TASK_NOT_FOUND", "AMBIGUOUS_ID"],
+  }),
+  streamTask: define({
+    operationId: "streamTask",
+    service: "task-svc",
+    method: "GET",
+    path: "/v1/tasks/{task_id}/events",
+    summary:
+      "Live status: SSE event `status` with the event of each version as data (id = version), `end` after the terminal one. Resume by Last-Event-ID.",
+    params: taskParams,
+    query: z.strictObject({
+      last_event_id: z
+        .string()
+        .regex(/^\d{1,9}$/)
+        .optional(),
+    }),
+    status: 200,
+    produces: "sse",
+    response: historyEntry,
+    errors: ["TASK_NOT_FOUND", "AMBIGUOUS_ID", "TOO_MANY_STREAMS"],
+  }),
+  stopTask: define({
+    operationId: "stopTask",
+    service: "task-svc",
+    method: "POST",
+    path: "/v1/tasks/{task_id}/stop",
+    summary: "Stop a task. Idempotent; answers with the task as it is now.",
+    params: taskParams,
+    body: stopTaskBody,
+    status: 202,
+    response: taskView,
+    errors: ["TASK_NOT_FOUND", "AMBIGUOUS_ID", "VIEWER_ONLY"],
+  }),
+  copyTask: define({
+    operationId: "copyTask",
+    service: "task-svc",
+    method: "POST",
+    path: "/v1/tasks/{task_id}/copy",
+    summary: "Submit the same task again, with changes if given.",
+    idempotent: true,
+    params: taskParams,
+    body: copyTaskBody,
+    status: 201,
+    response: taskDetail,
+    errors: ["TASK_NOT_FOUND", "AMBIGUOUS_ID"],
+  }),
+  deleteTask: define({
+    operationId: "deleteTask",
+    service: "task-svc",
+    method: "DELETE",
+    path: "/v1/tasks/{task_id}",
+    summary: "Delete a terminal task with its logs.",
+    params: taskParams,
+    status: 204,
+    errors: ["TASK_NOT_FOUND", "AMBIGUOUS_ID", "TASK_NOT_TERMINAL"],
+  }),
+  createCodePackage: define({
+    operationId: "createCodePackage",
+    service: "task-svc",
+    method: "POST",
+    path: "/v1/code-packages",
+    summary:
+      "Upload a zip (body application/zip, streamed). The same bytes in the same group give the same package.",
+    consumes: "zip",
+    query: z.strictObject({
+      group_id: groupId.optional(),
+      sha256: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .optional(),
+    }),
+    status: 201,
+    response: codePackageView,
+    errors: ["CODE_PACKAGE_NOT_ZIP", "CODE_PACKAGE_TOO_LARGE", "CODE_PACKAGE_UNSAFE", "NOT_A_MEMBER"],
+  }),
+  getCodePackage: define({
+    operationId: "getCodePackage",
+    service: "task-svc",
+    method: "GET",
+    path: "/v1/code-packages/{code_package_id}",
+    summary: "Facts about a code package.",
+    params: z.strictObject({ code_package_id: codePackageId }),
+    status: 200,
+    response: codePackageView,
+    errors: ["CODE_PACKAGE_NOT_FOUND"],
+  }),
+  whoami: define({
+    operationId: "whoami",
+    service: "task-svc",
+    method: "GET",
+    path: "/v1/whoami",
+    summary: "What the caller may use: groups, namespaces with quota and use, storage roots, images.",
+    status: 200,
+    response: whoamiView,
+  }),
+  readLogs: define({
+    operationId: "readLogs",
+    service: "log-svc",
+    method: "GET",
+    path: "/v1/tasks/{task_id}/logs",
+    summary: "Log lines, oldest first; several nodes merged by time.",
+    params: taskParams,
+    query: readLogsQuery,
+    status: 200,
+    response: page(logItem),
+    errors: ["TASK_NOT_FOUND", "AMBIGUOUS_ID", "LOG_NODE_UNKNOWN", "BAD_CURSOR"],
+  }),
+  streamLogs: define({
+    operationId: "streamLogs",
+    service: "log-svc",
+    method: "GET",
+    path: "/v1/tasks/{task_id}/logs/stream",
+    summary: "History and live tail as one sequence over SSE: events `line`, `gap`, `end`, `overflow`.",
+    params: taskParams,
+    query: streamLogsQuery,
+    status: 200,
+    produces: "sse",
+    response: logItem,
+    errors: ["TASK_NOT_FOUND", "AMBIGUOUS_ID", "LOG_NODE_UNKNOWN", "TOO_MANY_STREAMS"],
+  }),
+  downloadLogs: define({
+    operationId: "downloadLogs",
+    service: "log-svc",
+    method: "GET",
+    path: "/v1/tasks/{task_id}/logs/download",
+    summary: "The log as one text file.",
+    params: taskParams,
+    query: downloadLogsQuery,
+    status: 200,
+    produces: "text",
+    errors: ["TASK_NOT_FOUND", "AMBIGUOUS_ID", "LOG_NODE_UNKNOWN"],
+  }),
+  listLogNodes: define({
+    operationId: "listLogNodes",
+    service: "log-svc",
+    method: "GET",
+    path: "/v1/tasks/{task_id}/logs/nodes",
+    summary: "Nodes that have a log, with lines, bytes and whether it is complete.",
+    params: taskParams,
+    status: 200,
+    response: page(logNodeView),
+    errors: ["TASK_NOT_FOUND", "AMBIGUOUS_ID"],
+  }),
+  listTaskDeadLetters: define({
+    operationId: "listTaskDeadLetters",
+    service: "task-svc",
+    method: "GET",
+    path: "/v1/admin/task-svc/dead-letters",
+    summary: "Dead letters of task-svc, oldest first.",
+    admin: true,
+    query: z.strictObject({
+      limit: z.coerce.number().int().min(1).max(500).default(50),
+      cursor: z.string().optional(),
+    }),
+    status: 200,
+    response: page(deadLetterView),
+  }),
+  redriveTaskDeadLetter: define({
+    operationId: "redriveTaskDeadLetter",
+    service: "task-svc",
+    method: "POST",
+    path: "/v1/admin/task-svc/dead-letters/{id}/redrive",
+    summary: "Handle a dead letter again.",
+    admin: true,
+    params: z.strictObject({ id: z.string().regex(/^\d{1,15}$/) }),
+    body: nothing,
+    status: 200,
+    response: deadLetterView,
+    errors: ["DEAD_LETTER_NOT_FOUND"],
+  }),
+  listLogDeadLetters: define({
+    operationId: "listLogDeadLetters",
+    service: "log-svc",
+    method: "GET",
+    path: "/v1/admin/log-svc/dead-letters",
+    summary: "Dead letters of log-svc, oldest first.",
+    admin: true,
+    query: z.strictObject({
+      limit: z.coerce.number().int().min(1).max(500).default(50),
+      cursor: z.string().optional(),
+    }),
+    status: 200,
+    response: page(deadLetterView),
+  }),
+  redriveLogDeadLetter: define({
+    operationId: "redriveLogDeadLetter",
+    service: "log-svc",
+    method: "POST",
+    path: "/v1/admin/log-svc/dead-letters/{id}/redrive",
+    summary: "Handle a dead letter again.",
+    admin: true,
+    params: z.strictObject({ id: z.string().regex(/^\d{1,15}$/) }),
+    body: nothing,
+    status: 200,
+    response: deadLetterView,
+    errors: ["DEAD_LETTER_NOT_FOUND"],
+  }),
+} as const satisfies Record<string, RouteDefinition>;
+export type RouteName = keyof typeof ROUTES;
+
+/** `/v1/tasks/{task_id}` → `/v1/tasks/:task_id`, Fastify's spelling. */
+export function fastifyPath(route: Pick<RouteDefinition, "path">): string {
+  return route.path.replace(/\{(\w+)\}/g, ":$1");
+}
+
+/** Fills `{name}`s; every value is percent-encoded. */
+export function fillPath(
+  route: Pick<RouteDefinition, "path">,
+  params: Readonly<Record<string, string>> = {},
+): string {
+  return route.path.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = params[name];
+    if (value === undefined) throw new TypeError(`path ${route.path} needs ${name}`);
+    return encodeURIComponent(value);
+  });
+}
+
+const patterns: readonly {
+  readonly service: ServiceName;
+  readonly pattern: RegExp;
+  readonly literals: number;
+}[] = Object.values<RouteDefinition>(ROUTES)
+  .map((route) => ({
+    service: route.service,
+    pattern: new RegExp(`^${route.path.replace(/\{\w+\}/g, "[^/]+")}$`),
+    literals: route.path.split("/").filter((part) => !part.startsWith("{")).length,
+  }))
+  .sort((a, b) => b.literals - a.literals);
+
+/** Which service answers a path (the local proxy, D30); undefined when none does. */
+export function serviceForPath(pathname: string): ServiceName | undefined {
+  return patterns.find(({ pattern }) => pattern.test(pathname))?.service;
+}

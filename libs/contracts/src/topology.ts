@@ -1,0 +1,112 @@
+/**
+ * Streams and durable consumers of the bus, as values (D7). A topology step creates them; services never do.
+ * Settings and their reasons: events-on-nats, sections 2.3 and 4.1. Only the portable subset of nats-server 2.9.10 (D10):
+ * one filter subject a consumer.
+ */
+export interface StreamDefinition {
+  readonly name: string;
+  readonly subjects: readonly string[];
+  readonly description: string;
+  readonly maxAgeSeconds: number;
+  readonly maxBytes: number;
+  readonly maxMessageBytes: number;
+  readonly duplicateWindowSeconds: number;
+  /** Events cannot be deleted or purged by clients; the log stream is trimmed by its store. */
+  readonly protect: boolean;
+}
+
+const GiB = 1024 ** 3;
+const KiB = 1024;
+const DAY = 86_400;
+
+const eventStream = (name: string, context: string, description: string): StreamDefinition => ({
+  name,
+  subjects: [`aiep.*.evt.${context}.>`],
+  description,
+  maxAgeSeconds: 30 * DAY,
+  maxBytes: 2 * GiB,
+  maxMessageBytes: 256 * KiB,
+  duplicateWindowSeconds: 600,
+  protect: true,
+});
+
+export const STREAMS = {
+  TASK: eventStream("TASK", "task", "Events of container tasks"),
+  WORKFLOW: eventStream("WORKFLOW", "workflow", "Events of experiments, runs and nodes"),
+  SCHEDULE: eventStream("SCHEDULE", "schedule", "Events of publications and triggers"),
+  CMD: {
+    name: "CMD",
+    subjects: ["aiep.*.cmd.>"],
+    description: "Commands to services",
+    maxAgeSeconds: 7 * DAY,
+    maxBytes: GiB,
+    maxMessageBytes: 512 * KiB,
+    duplicateWindowSeconds: 600,
+    protect: true,
+  },
+  DLQ: {
+    name: "DLQ",
+    subjects: ["aiep.*.dlq.>"],
+    description: "Dead letters, kept for an administrator (D9)",
+    maxAgeSeconds: 30 * DAY,
+    maxBytes: GiB,
+    maxMessageBytes: 1024 * KiB,
+    duplicateWindowSeconds: 600,
+    protect: false,
+  },
+  LOG: {
+    name: "LOG",
+    subjects: ["aiep.*.log.>"],
+    description: "Log batches between agents and the log store; trimmed once stored",
+    maxAgeSeconds: 7 * DAY,
+    maxBytes: 4 * GiB,
+    maxMessageBytes: 1024 * KiB,
+    duplicateWindowSeconds: 120,
+    protect: false,
+  },
+} as const satisfies Record<string, StreamDefinition>;
+export type StreamName = keyof typeof STREAMS;
+
+export interface ConsumerDefinition {
+  readonly stream: StreamName;
+  /** Durable name; also the token in the dead-letter subject. */
+  readonly durable: string;
+  readonly service: string;
+  readonly filterSubject: string;
+  readonly ackWaitSeconds: number;
+  readonly maxDeliver: number;
+  readonly maxAckPending: number;
+}
+
+export const CONSUMERS = {
+  /** Commands to task-svc. */
+  taskCommands: {
+    stream: "CMD",
+    durable: "task-svc",
+    service: "task-svc",
+    filterSubject: "aiep.*.cmd.task-svc.>",
+    ackWaitSeconds: 30,
+    maxDeliver: 20,
+    maxAckPending: 500,
+  },
+  /** log-svc's projection of tasks: whose they are and whether they ended. */
+  logTasks: {
+    stream: "TASK",
+    durable: "log-svc",
+    service: "log-svc",
+    filterSubject: "aiep.*.evt.task.>",
+    ackWaitSeconds: 30,
+    maxDeliver: 20,
+    maxAckPending: 1000,
+  },
+  /** The log store. */
+  logBatches: {
+    stream: "LOG",
+    durable: "log-store",
+    service: "log-svc",
+    filterSubject: "aiep.*.log.>",
+    ackWaitSeconds: 60,
+    maxDeliver: -1,
+    maxAckPending: 2000,
+  },
+} as const satisfies Record<string, ConsumerDefinition>;
