@@ -1,0 +1,46 @@
+import { homedir, tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+
+/** Everything the library takes from its surroundings; the one place that reads the environment. */
+export interface DevServersConfig {
+  /** AIEP_NATS_SERVER: this nats-server, whatever is on PATH. */
+  readonly natsServer: string | undefined;
+  /** AIEP_MYSQLD: this mysqld or mariadbd, whatever is on PATH. */
+  readonly mysqld: string | undefined;
+  /** AIEP_S3_SERVER: a Versity S3 gateway. */
+  readonly s3Server: string | undefined;
+  /** AIEP_TEST_DATABASE_URL: a running server with an account that may create databases. */
+  readonly testDatabaseUrl: string | undefined;
+  /** Folders searched for programs: PATH, then where distributions put servers. */
+  readonly searchPath: readonly string[];
+  /** Where initialised database folders are kept between runs. */
+  readonly cacheDir: string;
+  readonly tempDir: string;
+  /** The environment of started programs: only what they need, so that no secret of ours reaches them. */
+  readonly childEnv: Readonly<Record<string, string>>;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const inheritedNames = ["PATH", "HOME", "TMPDIR", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG"];
+const serverFolders = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin", "/opt/homebrew/sbin"];
+
+/** An empty variable counts as unset. */
+const read = (env: Env, name: string): string | undefined => env[name] || undefined;
+
+export function loadConfig(env: Env = process.env): DevServersConfig {
+  const inherited = inheritedNames.flatMap((name) => {
+    const value = read(env, name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return {
+    natsServer: read(env, "AIEP_NATS_SERVER"),
+    mysqld: read(env, "AIEP_MYSQLD"),
+    s3Server: read(env, "AIEP_S3_SERVER"),
+    testDatabaseUrl: read(env, "AIEP_TEST_DATABASE_URL"),
+    searchPath: [...(read(env, "PATH") ?? "").split(delimiter).filter((folder) => folder !== ""), ...serverFolders],
+    cacheDir: join(read(env, "XDG_CACHE_HOME") ?? join(homedir(), ".cache"), "aiep-dev-servers"),
+    tempDir: tmpdir(),
+    childEnv: { LC_ALL: "C", TZ: "UTC", ...Object.fromEntries(inherited) },
+  };
+}

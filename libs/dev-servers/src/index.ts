@@ -1,0 +1,21 @@
+/*
+ * Real servers for tests and for the local stack (D10, D31): found, installed when possible, started on loopback.
+ *
+ *   programs        which program to start: environment → PATH → apt-get → Docker → what to type
+ *   server-process  one child process that never outlives its owner; launch, docker: run directly or in a container
+ *   nats, database, s3   the servers; shared-database: one database server for a whole test run
+ *   wait, port      waiting for a named condition; free ports
+ */
+export { type DevServersConfig, loadConfig } from "./config.ts";
+export {
+  DevServerError,
+  PortTakenError,
+  ServerNotFoundError,
+  ServerStartError,
+  WaitTimeoutError,
+} from "./errors.ts";
+export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
+export type { NatsUser } from "./nats-config.ts";
+export { freePort, portIsFree } from "./port.ts";
+export { ensureServers } from "./programs.ts";
+export { type WaitOptions, waitFor } from "./wait.ts";

@@ -1,0 +1,34 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+/**
+ * Folders of servers without a given folder. The name carries the pid of the process that made it, so that what a
+ * SIGKILLed run left behind is swept by the next run (I10).
+ */
+const prefix = "aiep-srv-";
+let swept = false;
+
+export async function makeTempDir(tempDir: string): Promise<string> {
+  if (!swept) {
+    swept = true;
+    await sweepLeftovers(tempDir);
+  }
+  return await mkdtemp(join(tempDir, `${prefix}${process.pid}-`));
+}
+
+export async function sweepLeftovers(tempDir: string): Promise<void> {
+  for (const name of await readdir(tempDir)) {
+    if (!name.startsWith(prefix)) continue;
+    const pid = Number.parseInt(name.slice(prefix.length), 10);
+    if (Number.isSafeInteger(pid) && !isAlive(pid)) await rm(join(tempDir, name), { recursive: true, force: true });
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
