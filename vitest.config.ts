@@ -40,6 +40,7 @@ export default defineConfig({
           name: `${name}:integration`,
           include: ["**/*.integration.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**"],
+          globalSetup: [`${import.meta.dirname}/libs/dev-servers/src/global-setup.ts`],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -7,6 +7,8 @@
  *   wait, port      waiting for a named condition; free ports
  */
 export { type DevServersConfig, loadConfig } from "./config.ts";
+export { type DatabaseServer, type DatabaseServerOptions, startDatabase } from "./database.ts";
+export type { Database, DatabaseOptions } from "./database-client.ts";
 export {
   DevServerError,
   PortTakenError,
@@ -18,4 +20,5 @@ export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export type { NatsUser } from "./nats-config.ts";
 export { freePort, portIsFree } from "./port.ts";
 export { ensureServers } from "./programs.ts";
+export { testDatabase } from "./shared-database.ts";
 export { type WaitOptions, waitFor } from "./wait.ts";

@@ -1,0 +1,4 @@
+import { setUpTestDatabase } from "./shared-database.ts";
+
+/** Vitest's `globalSetup` of every integration project. */
+export default setUpTestDatabase;
