@@ -11,7 +11,8 @@ import { isAlive } from "./temp-dir.ts";
  */
 
 const policyFile = "/usr/sbin/policy-rc.d";
-const policyText = "#!/bin/sh\n# aiep: no packaged service starts while its package is being installed\nexit 101\n";
+const policyText =
+  "#!/bin/sh\n# aiep: no packaged service starts while its package is being installed\nexit 101\n";
 
 export type Log = (line: string) => void;
 

@@ -23,7 +23,13 @@ export interface DevServersConfig {
 type Env = Readonly<Record<string, string | undefined>>;
 
 const inheritedNames = ["PATH", "HOME", "TMPDIR", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG"];
-const serverFolders = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin", "/opt/homebrew/sbin"];
+const serverFolders = [
+  "/usr/sbin",
+  "/usr/local/sbin",
+  "/usr/local/bin",
+  "/opt/homebrew/bin",
+  "/opt/homebrew/sbin",
+];
 
 /** An empty variable counts as unset. */
 const read = (env: Env, name: string): string | undefined => env[name] || undefined;
@@ -38,7 +44,10 @@ export function loadConfig(env: Env = process.env): DevServersConfig {
     mysqld: read(env, "AIEP_MYSQLD"),
     s3Server: read(env, "AIEP_S3_SERVER"),
     testDatabaseUrl: read(env, "AIEP_TEST_DATABASE_URL"),
-    searchPath: [...(read(env, "PATH") ?? "").split(delimiter).filter((folder) => folder !== ""), ...serverFolders],
+    searchPath: [
+      ...(read(env, "PATH") ?? "").split(delimiter).filter((folder) => folder !== ""),
+      ...serverFolders,
+    ],
     cacheDir: join(read(env, "XDG_CACHE_HOME") ?? join(homedir(), ".cache"), "aiep-dev-servers"),
     tempDir: tmpdir(),
     childEnv: { LC_ALL: "C", TZ: "UTC", ...Object.fromEntries(inherited) },

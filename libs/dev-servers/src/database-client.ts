@@ -33,7 +33,10 @@ export function databaseUrl({ port, user, password, name }: UrlParts): string {
   return url.href;
 }
 
-export async function withConnection<T>(url: string, use: (connection: Connection) => Promise<T>): Promise<T> {
+export async function withConnection<T>(
+  url: string,
+  use: (connection: Connection) => Promise<T>,
+): Promise<T> {
   const connection = await createConnection({ uri: url, connectTimeout: 5_000 });
   try {
     const result = await use(connection);
@@ -52,7 +55,8 @@ export async function createDatabaseWith(
   { user, password = "" }: DatabaseOptions = {},
 ): Promise<Database> {
   for (const word of user === undefined ? [name] : [name, user])
-    if (!/^\w{1,64}$/.test(word)) throw new DevServerError("bad_name", `${word} is not a name of letters, digits and _`);
+    if (!/^\w{1,64}$/.test(word))
+      throw new DevServerError("bad_name", `${word} is not a name of letters, digits and _`);
   await withConnection(rootUrl, async (connection) => {
     await connection.query(`CREATE DATABASE IF NOT EXISTS ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`);
     if (user === undefined) return;

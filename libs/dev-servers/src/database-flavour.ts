@@ -23,7 +23,10 @@ export interface DatabaseProgram {
   readonly version: string;
 }
 
-export async function inspectDatabaseProgram(program: Program, config: DevServersConfig): Promise<DatabaseProgram> {
+export async function inspectDatabaseProgram(
+  program: Program,
+  config: DevServersConfig,
+): Promise<DatabaseProgram> {
   const version =
     program.kind === "binary"
       ? await run(program.path, ["--no-defaults", "--version"], { env: config.childEnv })
@@ -36,7 +39,11 @@ export const userOption = (program: Program): string[] =>
   program.kind === "binary" && process.getuid?.() === 0 ? ["--user=root"] : [];
 
 /** Fills `dataDir` (which must not exist yet) with an initialised, empty server. */
-export async function initialiseDataDir(server: DatabaseProgram, dataDir: string, config: DevServersConfig): Promise<void> {
+export async function initialiseDataDir(
+  server: DatabaseProgram,
+  dataDir: string,
+  config: DevServersConfig,
+): Promise<void> {
   const template = await dataDirTemplate(server, config);
   const copy = `${dataDir}.new`; // an interrupted copy must not look like a server's data
   await rm(copy, { recursive: true, force: true });
@@ -63,11 +70,16 @@ async function dataDirTemplate(server: DatabaseProgram, config: DevServersConfig
   }
 }
 
-async function initialise({ program, flavour }: DatabaseProgram, dataDir: string, config: DevServersConfig): Promise<void> {
+async function initialise(
+  { program, flavour }: DatabaseProgram,
+  dataDir: string,
+  config: DevServersConfig,
+): Promise<void> {
   const env = config.childEnv;
   const common = [`--datadir=${dataDir}`, ...userOption(program)];
   if (flavour === "mysql") {
-    if (program.kind !== "binary") throw new DevServerError("docker_mysql", "the Docker image in use is MariaDB's");
+    if (program.kind !== "binary")
+      throw new DevServerError("docker_mysql", "the Docker image in use is MariaDB's");
     await run(program.path, ["--no-defaults", ...common, "--initialize-insecure"], { env });
     return;
   }
@@ -76,15 +88,27 @@ async function initialise({ program, flavour }: DatabaseProgram, dataDir: string
     const { docker, image } = program;
     await pullImage(docker, image, config);
     const name = `aiep-initialise-${process.pid}`;
-    await run(docker, containerArgs({ docker, image, name, entrypoint: "mariadb-install-db", args, dir: dataDir }), { env });
+    await run(
+      docker,
+      containerArgs({ docker, image, name, entrypoint: "mariadb-install-db", args, dir: dataDir }),
+      { env },
+    );
     return;
   }
   const installer = await findOnPath(
     ["mariadb-install-db", "mysql_install_db"],
-    [dirname(program.path), join(dirname(program.path), "../bin"), join(dirname(program.path), "../scripts"), ...config.searchPath],
+    [
+      dirname(program.path),
+      join(dirname(program.path), "../bin"),
+      join(dirname(program.path), "../scripts"),
+      ...config.searchPath,
+    ],
   );
   if (installer === undefined)
-    throw new DevServerError("no_installer", `mariadb-install-db, which belongs to ${program.path}, was not found`);
+    throw new DevServerError(
+      "no_installer",
+      `mariadb-install-db, which belongs to ${program.path}, was not found`,
+    );
   await run(installer, args, { env });
 }
 
@@ -102,7 +126,12 @@ export function serverArgs({ program, flavour }: DatabaseProgram, args: ServerAr
   const own =
     flavour === "mariadb"
       ? ["--innodb-log-file-size=96M"]
-      : ["--innodb-redo-log-capacity=100M", "--skip-log-bin", "--performance-schema=OFF", "--loose-mysqlx=OFF"];
+      : [
+          "--innodb-redo-log-capacity=100M",
+          "--skip-log-bin",
+          "--performance-schema=OFF",
+          "--loose-mysqlx=OFF",
+        ];
   return [
     "--no-defaults",
     ...userOption(program),
@@ -124,7 +153,12 @@ export function serverArgs({ program, flavour }: DatabaseProgram, args: ServerAr
 }
 
 /** SQL run at every start: root may connect over TCP from where we are, and nobody else may without an account. */
-export async function writeInitFile(path: string, flavour: Flavour, host: string, rootPassword: string): Promise<void> {
+export async function writeInitFile(
+  path: string,
+  flavour: Flavour,
+  host: string,
+  rootPassword: string,
+): Promise<void> {
   const password = sqlText(rootPassword);
   const lines = [
     `CREATE USER IF NOT EXISTS 'root'@'${host}';`,
@@ -142,6 +176,7 @@ export async function writeInitFile(path: string, flavour: Flavour, host: string
 
 /** A string literal that is the same in every SQL mode: passwords and names of ours hold neither quote nor backslash. */
 export function sqlText(text: string): string {
-  if (/['\\\0\n]/.test(text)) throw new DevServerError("sql_text", "a quote, backslash or line break cannot be used here");
+  if (/['\\\0\n]/.test(text))
+    throw new DevServerError("sql_text", "a quote, backslash or line break cannot be used here");
   return `'${text}'`;
 }

@@ -34,12 +34,25 @@ export function containerArgs(spec: ContainerSpec): string[] {
   const user = `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`;
   const port = spec.port === undefined ? [] : ["--publish", `127.0.0.1:${spec.port}:${spec.port}`];
   const place = ["--volume", `${spec.dir}:${spec.dir}`, "--workdir", spec.dir, "--user", user];
-  return ["run", "--rm", "--name", spec.name, ...port, ...place, "--entrypoint", spec.entrypoint, spec.image, ...spec.args];
+  return [
+    "run",
+    "--rm",
+    "--name",
+    spec.name,
+    ...port,
+    ...place,
+    "--entrypoint",
+    spec.entrypoint,
+    spec.image,
+    ...spec.args,
+  ];
 }
 
 /** Fetches the image beforehand, so that the download does not count as the server's start. */
 export async function pullImage(docker: string, image: string, config: DevServersConfig): Promise<void> {
-  const have = await run(docker, ["image", "inspect", "--format", "{{.Id}}", image], { env: config.childEnv }).then(
+  const have = await run(docker, ["image", "inspect", "--format", "{{.Id}}", image], {
+    env: config.childEnv,
+  }).then(
     () => true,
     () => false,
   );
@@ -48,9 +61,12 @@ export async function pullImage(docker: string, image: string, config: DevServer
 
 export function containerSignal(docker: string, name: string, config: DevServersConfig) {
   return async (signal: NodeJS.Signals): Promise<void> => {
-    await run(docker, ["kill", "--signal", signal, name], { env: config.childEnv }).catch((error: unknown) => {
-      if (error instanceof DevServerError && /no such container|is not running/i.test(error.message)) return;
-      throw error;
-    });
+    await run(docker, ["kill", "--signal", signal, name], { env: config.childEnv }).catch(
+      (error: unknown) => {
+        if (error instanceof DevServerError && /no such container|is not running/i.test(error.message))
+          return;
+        throw error;
+      },
+    );
   };
 }

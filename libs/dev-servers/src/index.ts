@@ -1,6 +1,7 @@
 /*
  * Real servers for tests and for the local stack (D10, D31): found, installed when possible, started on loopback.
  *
+ *   place           folder and port of a server; server-handle: what a caller can do with one
  *   programs        which program to start: environment → PATH → apt-get → Docker → what to type
  *   server-process  one child process that never outlives its owner; launch, docker: run directly or in a container
  *   nats, database, s3   the servers; shared-database: one database server for a whole test run
@@ -20,5 +21,6 @@ export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export type { NatsUser } from "./nats-config.ts";
 export { freePort, portIsFree } from "./port.ts";
 export { ensureServers } from "./programs.ts";
+export { type S3Server, startS3 } from "./s3.ts";
 export { testDatabase } from "./shared-database.ts";
 export { type WaitOptions, waitFor } from "./wait.ts";

@@ -30,18 +30,28 @@ export async function prepareProcess(spec: LaunchSpec, config: DevServersConfig)
     setpriv: process.platform === "linux" ? await findOnPath(["setpriv"], config.searchPath) : undefined,
     survivesParent,
   };
-  if (program.kind === "binary") return new ServerProcess({ ...common, command: program.path, args: spec.args });
+  if (program.kind === "binary")
+    return new ServerProcess({ ...common, command: program.path, args: spec.args });
   const { docker, image } = program;
   await pullImage(docker, image, config);
   const container = `aiep-${name}-${randomUUID().slice(0, 8)}`;
   return new ServerProcess({
     ...common,
     command: docker,
-    args: containerArgs({ docker, image, name: container, entrypoint: spec.entrypoint, args: spec.args, dir, port }),
+    args: containerArgs({
+      docker,
+      image,
+      name: container,
+      entrypoint: spec.entrypoint,
+      args: spec.args,
+      dir,
+      port,
+    }),
     sendSignal: containerSignal(docker, container, config),
     cleanUp: `'${docker}' kill ${container}`,
   });
 }
 
 /** Inside a container the server listens on all its addresses: the daemon publishes the port on loopback only. */
-export const listenAddress = (program: Program): string => (program.kind === "docker" ? "0.0.0.0" : "127.0.0.1");
+export const listenAddress = (program: Program): string =>
+  program.kind === "docker" ? "0.0.0.0" : "127.0.0.1";

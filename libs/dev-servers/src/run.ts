@@ -35,7 +35,10 @@ export async function run(command: string, args: readonly string[], options: Run
 }
 
 /** The first executable file of one of these names in these folders. */
-export async function findOnPath(names: readonly string[], folders: readonly string[]): Promise<string | undefined> {
+export async function findOnPath(
+  names: readonly string[],
+  folders: readonly string[],
+): Promise<string | undefined> {
   for (const name of names) {
     for (const folder of folders) {
       const path = join(folder, name);

@@ -37,7 +37,12 @@ export interface ServerCommand {
 
 type State =
   | { readonly kind: "stopped" }
-  | { readonly kind: "running"; readonly child: ChildProcess; readonly pid: number; readonly ended: Promise<string> };
+  | {
+      readonly kind: "running";
+      readonly child: ChildProcess;
+      readonly pid: number;
+      readonly ended: Promise<string>;
+    };
 
 const logTailBytes = 16_384;
 
@@ -47,6 +52,10 @@ export class ServerProcess {
 
   constructor(command: ServerCommand) {
     this.#command = command;
+  }
+
+  get logFile(): string {
+    return this.#command.logFile;
   }
 
   get running(): boolean {
@@ -61,7 +70,8 @@ export class ServerProcess {
   /** Starts the process and returns when `probe` answers; a process that ends before that is an error with its log. */
   async start(probe: () => Promise<boolean>, timeoutMs: number): Promise<void> {
     const { name, port } = this.#command;
-    if (this.#state.kind === "running") throw new DevServerError("server_running", `${name} is already running`);
+    if (this.#state.kind === "running")
+      throw new DevServerError("server_running", `${name} is already running`);
     if (!(await portIsFree(port))) throw new PortTakenError(name, port);
     const state = await this.#spawn();
     const abandon = new AbortController();
@@ -151,7 +161,8 @@ export class ServerProcess {
         : spawn(command, args, { env, cwd, detached: true, stdio: ["ignore", log, log] });
       const ended = new Promise<string>((resolve) => {
         child.once("exit", (code, signal) => {
-          if (this.#state.kind === "running" && this.#state.child === child) this.#state = { kind: "stopped" };
+          if (this.#state.kind === "running" && this.#state.child === child)
+            this.#state = { kind: "stopped" };
           resolve(signal === null ? `it exited with code ${code}` : `it was ended by ${signal}`);
         });
       });

@@ -16,7 +16,10 @@ const variable = "AIEP_TEST_DATABASE_URL";
 export async function testDatabase(): Promise<Database> {
   const { testDatabaseUrl } = loadConfig();
   if (testDatabaseUrl === undefined)
-    throw new DevServerError("no_test_database", `${variable} is not set: run the test through vitest, as *.integration.test.ts`);
+    throw new DevServerError(
+      "no_test_database",
+      `${variable} is not set: run the test through vitest, as *.integration.test.ts`,
+    );
   return await createDatabaseWith(testDatabaseUrl, "%");
 }
 

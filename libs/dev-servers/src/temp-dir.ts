@@ -20,7 +20,8 @@ export async function sweepLeftovers(tempDir: string): Promise<void> {
   for (const name of await readdir(tempDir)) {
     if (!name.startsWith(prefix)) continue;
     const pid = Number.parseInt(name.slice(prefix.length), 10);
-    if (Number.isSafeInteger(pid) && !isAlive(pid)) await rm(join(tempDir, name), { recursive: true, force: true });
+    if (Number.isSafeInteger(pid) && !isAlive(pid))
+      await rm(join(tempDir, name), { recursive: true, force: true });
   }
 }
 
