@@ -3,6 +3,7 @@
  * generated from it and the command line calls by it. Paths use `{name}`; actions are POST sub-resources.
  */
 import * as z from "zod";
+import type { ErrorCode } from "../errors.ts";
 import { codePackageId, groupId, taskIdPrefix } from "../ids.ts";
 import { downloadLogsQuery, logItem, logNodeView, readLogsQuery, streamLogsQuery } from "../log/api.ts";
 import {
@@ -41,7 +42,7 @@ export interface RouteDefinition {
   readonly consumes?: "json" | "zip";
   readonly response?: z.ZodType;
   /** Codes of ERRORS beside the ones every endpoint may answer. */
-  readonly errors?: readonly string[];
+  readonly errors?: readonly ErrorCode[];
 }
 
 const define = <const Route extends RouteDefinition>(route: Route): Route => Object.freeze(route);
