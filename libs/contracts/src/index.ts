@@ -39,8 +39,8 @@ export {
   MESSAGE_ID_HEADER,
   TRACE_HEADERS,
 } from "./events/envelope.ts";
+export { API_VERSION } from "./http/api-version.ts";
 export {
-  API_VERSION,
   type DeadLetterView,
   deadLetterView,
   type Problem,
@@ -158,6 +158,15 @@ export {
   type TaskMode,
   taskFile,
 } from "./task/task-file.ts";
+export {
+  type ParseTaskFileOptions,
+  parseTaskFile,
+  type TaskFileProblem,
+  type TaskFileResult,
+} from "./task/task-file-parse.ts";
+export { explainField, type FieldExplanation, fieldPaths } from "./task/task-file-schema.ts";
+export { MAX_TASK_FILE_BYTES } from "./task/task-file-yaml.ts";
+export { nearest } from "./text/nearest.ts";
 export {
   CONSUMERS,
   type ConsumerDefinition,

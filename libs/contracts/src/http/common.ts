@@ -44,5 +44,3 @@ export const deadLetterView = z.object({
   payload_base64: z.string(),
 });
 export type DeadLetterView = z.infer<typeof deadLetterView>;
-
-export const API_VERSION = "v1";
