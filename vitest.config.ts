@@ -1,22 +1,11 @@
 import { defineConfig } from "vitest/config";
+import { workspaces } from "./scripts/lib/workspaces.ts";
 
 /**
  * Two projects a workspace: `<name>` (pure, seconds) and `<name>:integration` (real servers on random ports).
  * Sources are resolved through the private condition `aiep:source`, so no build precedes a test run.
  */
 const conditions = ["aiep:source", "node", "import", "module", "default"];
-
-const workspaces = {
-  contracts: "libs/contracts",
-  "service-kit": "libs/service-kit",
-  "dev-servers": "libs/dev-servers",
-  "task-svc": "services/task-svc",
-  "log-svc": "services/log-svc",
-  aiepctl: "apps/aiepctl",
-  "deploy-local": "deploy/local",
-  house: "scripts",
-  tests: "tests",
-};
 
 export default defineConfig({
   resolve: { conditions },

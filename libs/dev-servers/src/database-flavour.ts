@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { cp, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { DevServersConfig } from "./config.ts";
 import { containerArgs, pullImage } from "./docker.ts";
@@ -21,17 +21,30 @@ export interface DatabaseProgram {
   readonly program: Program;
   readonly flavour: Flavour;
   readonly version: string;
+  /**
+   * `--no-defaults` keeps the machine's own my.cnf out; it must be the very first argument. A program that is a script
+   * is a wrapper with first arguments of its own, so there the script decides.
+   */
+  readonly firstArgs: readonly string[];
 }
 
 export async function inspectDatabaseProgram(
   program: Program,
   config: DevServersConfig,
 ): Promise<DatabaseProgram> {
+  const firstArgs = program.kind === "binary" && (await isScript(program.path)) ? [] : ["--no-defaults"];
   const version =
     program.kind === "binary"
-      ? await run(program.path, ["--no-defaults", "--version"], { env: config.childEnv })
+      ? await run(program.path, [...firstArgs, "--version"], { env: config.childEnv })
       : `${program.image} MariaDB`;
-  return { program, flavour: /mariadb/i.test(version) ? "mariadb" : "mysql", version: version.trim() };
+  const flavour = /mariadb/i.test(version) ? "mariadb" : "mysql";
+  return { program, flavour, version: version.trim(), firstArgs };
+}
+
+async function isScript(path: string): Promise<boolean> {
+  await using file = await open(path, "r");
+  const { buffer } = await file.read(Buffer.alloc(2), 0, 2, 0);
+  return buffer.toString("latin1") === "#!";
 }
 
 /** `--user` is refused or ignored unless we are root, and required when we are. */
@@ -71,7 +84,7 @@ async function dataDirTemplate(server: DatabaseProgram, config: DevServersConfig
 }
 
 async function initialise(
-  { program, flavour }: DatabaseProgram,
+  { program, flavour, firstArgs }: DatabaseProgram,
   dataDir: string,
   config: DevServersConfig,
 ): Promise<void> {
@@ -80,7 +93,7 @@ async function initialise(
   if (flavour === "mysql") {
     if (program.kind !== "binary")
       throw new DevServerError("docker_mysql", "the Docker image in use is MariaDB's");
-    await run(program.path, ["--no-defaults", ...common, "--initialize-insecure"], { env });
+    await run(program.path, [...firstArgs, ...common, "--initialize-insecure"], { env });
     return;
   }
   const args = ["--no-defaults", ...common, "--auth-root-authentication-method=normal", "--skip-test-db"];
@@ -122,7 +135,7 @@ export interface ServerArgs {
 }
 
 /** Durable like production (a commit is on disk before it is answered), small, UTC, binary comparison of texts. */
-export function serverArgs({ program, flavour }: DatabaseProgram, args: ServerArgs): string[] {
+export function serverArgs({ program, flavour, firstArgs }: DatabaseProgram, args: ServerArgs): string[] {
   const own =
     flavour === "mariadb"
       ? ["--innodb-log-file-size=96M"]
@@ -133,7 +146,7 @@ export function serverArgs({ program, flavour }: DatabaseProgram, args: ServerAr
           "--loose-mysqlx=OFF",
         ];
   return [
-    "--no-defaults",
+    ...firstArgs,
     ...userOption(program),
     `--datadir=${args.dataDir}`,
     `--port=${args.port}`,

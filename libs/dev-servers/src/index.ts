@@ -3,6 +3,7 @@
  *
  *   place           folder and port of a server; server-handle: what a caller can do with one
  *   programs        which program to start: environment → PATH → apt-get → Docker → what to type
+ *   ensure          getting everything onto the machine beforehand
  *   server-process  one child process that never outlives its owner; launch, docker: run directly or in a container
  *   nats, database, s3   the servers; shared-database: one database server for a whole test run
  *   wait, port      waiting for a named condition; free ports
@@ -10,6 +11,7 @@
 export { type DevServersConfig, loadConfig } from "./config.ts";
 export { type DatabaseServer, type DatabaseServerOptions, startDatabase } from "./database.ts";
 export type { Database, DatabaseOptions } from "./database-client.ts";
+export { type EnsureOptions, ensurePython, ensureServers } from "./ensure.ts";
 export {
   DevServerError,
   PortTakenError,
@@ -20,7 +22,6 @@ export {
 export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export type { NatsUser } from "./nats-config.ts";
 export { freePort, portIsFree } from "./port.ts";
-export { ensureServers } from "./programs.ts";
 export { type S3Server, startS3 } from "./s3.ts";
 export { testDatabase } from "./shared-database.ts";
 export { type WaitOptions, waitFor } from "./wait.ts";

@@ -85,10 +85,3 @@ export function installCommand(kinds: readonly ServerKind[], platform: NodeJS.Pl
   const packages = kinds.map((kind) => kind.aptPackage).join(" ");
   return `sudo apt-get update && sudo apt-get install -y --no-install-recommends ${packages}`;
 }
-
-/** Everything the local stack and the tests need is on this machine when this returns. */
-export async function ensureServers(options: { readonly log?: Log } = {}): Promise<void> {
-  const config = loadConfig();
-  await obtainProgram(natsServerKind, config, options.log);
-  if (config.testDatabaseUrl === undefined) await obtainProgram(databaseKind, config, options.log);
-}

@@ -1,0 +1,43 @@
+/*
+ * The tests, under Node 24: gets the servers they start, runs Vitest with the arguments given and ends with one plain line,
+ * `N passed, N failed`. A name, such as `npm test -- task-svc`, selects the projects that begin with it; every other
+ * argument is Vitest's own. Fails when a test failed, when a file could not be loaded, and when no test ran.
+ */
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ensurePython, ensureServers } from "../libs/dev-servers/src/index.ts";
+import { vitestArguments } from "./lib/test-arguments.ts";
+import { closingLine, readTally } from "./lib/test-tally.ts";
+import { workspaces } from "./lib/workspaces.ts";
+
+const root = join(import.meta.dirname, "..");
+const log = (line: string): void => console.error(line);
+
+await ensureServers({ log });
+await ensurePython({ log });
+
+const folder = await mkdtemp(join(tmpdir(), "aiep-report-"));
+const reportFile = join(folder, "report.json");
+const vitest = join(root, "node_modules/vitest/vitest.mjs");
+const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${reportFile}`];
+const args = vitestArguments(process.argv.slice(2), Object.keys(workspaces));
+const exitCode = await run(process.execPath, [vitest, "run", ...reporters, ...args]);
+
+const report = await readFile(reportFile, "utf8").catch(() => undefined);
+await rm(folder, { recursive: true, force: true });
+const tally = readTally(report, exitCode);
+console.log(closingLine(tally));
+process.exitCode = tally.failed > 0 || tally.passed === 0 ? 1 : 0;
+
+/** Ctrl-C reaches Vitest by itself; we stay to print how far it came. */
+async function run(command: string, commandArgs: readonly string[]): Promise<number> {
+  const child = spawn(command, commandArgs, { cwd: root, stdio: "inherit" });
+  process.on("SIGINT", () => {});
+  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  return await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code) => resolve(code ?? 1));
+  });
+}
