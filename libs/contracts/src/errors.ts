@@ -282,6 +282,18 @@ export const ERRORS = {
     title: "A server this service needs cannot be reached",
     hint: "Try again after Retry-After seconds.",
   },
+  UPSTREAM_UNREACHABLE: {
+    status: 502,
+    retry: "later",
+    title: "The service behind this address cannot be reached",
+    hint: "Try again after Retry-After seconds; in the local stack `npm run stack -- status` says what is wrong.",
+  },
+  UPSTREAM_TIMEOUT: {
+    status: 504,
+    retry: "later",
+    title: "The service behind this address did not answer in time",
+    hint: "Try again after Retry-After seconds; in the local stack `npm run stack -- status` says what is wrong.",
+  },
   SHUTTING_DOWN: {
     status: 503,
     retry: "later",
