@@ -44,3 +44,5 @@ export const deadLetterView = z.object({
   payload_base64: z.string(),
 });
 export type DeadLetterView = z.infer<typeof deadLetterView>;
+
+export { API_VERSION } from "./api-version.ts";

@@ -174,11 +174,12 @@ function fromIssue(issue: z.core.$ZodIssue, value: unknown): Finding[] {
     case "invalid_type": {
       const found = valueAt(value, path);
       if (found === undefined) return [missing(path)];
+      const quote = issue.expected === "string" && typeof found !== "object" ? "; write it in quotes" : "";
       return [
         {
           path,
           at: "value",
-          message: `expected ${expected ?? issue.expected}, found ${shown(found)}`,
+          message: `expected ${expected ?? issue.expected}, found ${shown(found)}${quote}`,
           expected,
         },
       ];
@@ -186,7 +187,7 @@ function fromIssue(issue: z.core.$ZodIssue, value: unknown): Finding[] {
     case "invalid_value": {
       const found = valueAt(value, path);
       if (found === undefined) return [missing(path)];
-      const near = nearest(String(found), issue.values.map(String));
+      const near = typeof found === "string" ? nearest(found, issue.values.map(String)) : undefined;
       const hint = near === undefined ? "" : `; did you mean ${near}?`;
       return [
         {
@@ -286,7 +287,7 @@ function shown(value: unknown): string {
   if (value === null) return "nothing";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a mapping";
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? "something else");
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 
