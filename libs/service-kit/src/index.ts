@@ -1,0 +1,125 @@
+/**
+ * What every service does the same way.
+ * config · logging · telemetry · sql (pool, commit queue, lease) · outbox · bus · inbox · auth · directory · http ·
+ * lifecycle · failpoints
+ */
+
+export { type Principal, principalOf } from "./auth/principal.ts";
+export {
+  createTokenVerifier,
+  type TokenVerifier,
+  type TokenVerifierOptions,
+  type VerifiedToken,
+} from "./auth/token-verifier.ts";
+export { type Bus, type BusOptions, type BusStatus, connectBus } from "./bus/bus.ts";
+export { type Capabilities, capabilitiesOf } from "./bus/capabilities.ts";
+export {
+  createDeadLetters,
+  type DeadLetterPage,
+  type DeadLetters,
+  type DeadLettersDeps,
+} from "./bus/dead-letters.ts";
+export { inboxPrefix, type NatsPermissions, type NatsRole, natsPermissions } from "./bus/permissions.ts";
+export {
+  type BusMessage,
+  commandMessage,
+  type NewCommand,
+  type PublishResult,
+  publishMessage,
+} from "./bus/publish.ts";
+export { applyTopology, type Topology, type TopologyChange, verifyTopology } from "./bus/topology.ts";
+export { type Environment, loadConfig } from "./config/load-config.ts";
+export { LOG_LEVELS, serviceEnvironment } from "./config/service-environment.ts";
+export {
+  type DirectoryGpuType,
+  type DirectoryGroup,
+  type DirectoryImage,
+  DirectoryIndex,
+  type DirectoryMaterial,
+  type DirectoryNamespace,
+  type DirectoryProxyUser,
+  type DirectoryStorageRoot,
+  type DirectoryUser,
+  type Membership,
+} from "./directory/directory-index.ts";
+export { type DirectorySource, fixedDirectory, openDirectory } from "./directory/directory-source.ts";
+export { createFailpoints, type Failpoints, NO_FAILPOINTS } from "./failpoints/failpoints.ts";
+export { ALL_SAFE, type UnsafeSwitch, type UnsafeSwitches, unsafeSwitches } from "./failpoints/unsafe.ts";
+export { etag, notModified, parseIfMatch, requireMatch } from "./http/etag.ts";
+export {
+  createIdempotency,
+  fingerprintOf,
+  type Idempotency,
+  type IdempotencyRequest,
+  type IdempotentAnswer,
+  type StoredAnswer,
+} from "./http/idempotency.ts";
+export {
+  type JsonAnswer,
+  type RouteAnswer,
+  type RouteHandler,
+  type RouteOptions,
+  type RouteRequest,
+  registerRoute,
+} from "./http/route.ts";
+export {
+  createHttpServer,
+  type HttpLimits,
+  type HttpServer,
+  type HttpServerDeps,
+  type ReadinessCheck,
+} from "./http/server.ts";
+export { type SseEvent, type SseOptions, type SseStream, sse } from "./http/sse.ts";
+export {
+  type CommandConsumerDeps,
+  type CommandMessage,
+  type Consumer,
+  createCommandConsumer,
+  createEventConsumer,
+  type Effects,
+  type EventConsumerDeps,
+  type EventMessage,
+  type StoredMessage,
+} from "./inbox/consumer.ts";
+export {
+  type RunServiceOptions,
+  runService,
+  type Scope,
+  type ShutdownPhase,
+} from "./lifecycle/run-service.ts";
+export { createLogger, type Logger, type LoggerOptions, type LogLevel } from "./logging/logger.ts";
+export {
+  CONSUMER_VERSIONS_DDL,
+  IDEMPOTENCY_DDL,
+  INBOX_DDL,
+  LEASE_DDL,
+  OUTBOX_DDL,
+  RELAY_STATE_DDL,
+  SERVICE_KIT_DDL,
+} from "./outbox/ddl.ts";
+export {
+  type NewOutboxRecord,
+  newOutboxRecord,
+  OUTBOX_VERSION_KEY,
+  type OutboxRecord,
+  outboxInsert,
+} from "./outbox/record.ts";
+export {
+  createOutboxRelay,
+  type OutboxRelay,
+  type OutboxRelayDeps,
+  type RelayLag,
+} from "./outbox/relay.ts";
+export { CommitQueue, type CommitQueueDeps, type CommitUnit } from "./sql/commit-queue.ts";
+export { DuplicateKeyError, TransactionConflictError } from "./sql/errors.ts";
+export { createLease, type Lease, type LeaseGrant, type LeaseOptions } from "./sql/lease.ts";
+export {
+  createSqlPool,
+  type SqlExecutor,
+  type SqlPool,
+  type SqlPoolOptions,
+  type SqlResult,
+} from "./sql/pool.ts";
+export { format, fromJson, rowsOf, type Sql, type SqlValue, sql } from "./sql/sql.ts";
+export { startTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
+export { currentTraceparent, runWithTraceparent, span } from "./telemetry/tracing.ts";
