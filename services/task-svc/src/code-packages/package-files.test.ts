@@ -1,0 +1,103 @@
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { DEFAULT_CODE_PACKAGE_LIMITS } from "./limits.ts";
+import { openCodePackageFiles } from "./package-files.ts";
+import { zip } from "./testing/zip.ts";
+
+async function sandbox() {
+  const dir = await mkdtemp(join(tmpdir(), "aiep-packages-"));
+  return {
+    dir,
+    files: async () => (await readdir(dir, { recursive: true })).filter((name) => name !== "incoming"),
+    [Symbol.asyncDispose]: async () => await rm(dir, { recursive: true, force: true }),
+  };
+}
+
+const limits = { ...DEFAULT_CODE_PACKAGE_LIMITS, zipBytes: 1024 * 1024 };
+const bytes = zip([
+  { name: "main.py", content: "print(1)" },
+  { name: "lib/a.py", content: "x = 1" },
+]);
+const sha256 = createHash("sha256").update(bytes).digest("hex");
+
+async function* pieces(content: Buffer, size = 7) {
+  for (let at = 0; at < content.length; at += size) yield content.subarray(at, at + size);
+}
+
+describe("receiving a code package", () => {
+  test("keeps it once under its digest, however often it comes", async () => {
+    await using box = await sandbox();
+    const packages = await openCodePackageFiles(box.dir, limits);
+    const first = await packages.receive(pieces(bytes), {
+      expectedSha256: sha256,
+      declaredBytes: bytes.length,
+    });
+    expect(first).toEqual({ sha256, sizeBytes: bytes.length, fileCount: 2 });
+    expect(await packages.receive(pieces(bytes))).toEqual(first);
+    expect(await box.files()).toEqual([`${sha256}.zip`]);
+    expect(packages.pathOf(sha256)).toBe(join(box.dir, `${sha256}.zip`));
+  });
+
+  test("stops reading an endless upload at the limit and leaves nothing", async () => {
+    await using box = await sandbox();
+    const packages = await openCodePackageFiles(box.dir, limits);
+    let sent = 0;
+    async function* endless() {
+      for (;;) {
+        sent += 65_536;
+        yield Buffer.alloc(65_536);
+      }
+    }
+    await expect(packages.receive(endless())).rejects.toMatchObject({ code: "CODE_PACKAGE_TOO_LARGE" });
+    expect(sent).toBeLessThan(limits.zipBytes + 2 * 65_536);
+    expect(await box.files()).toEqual([]);
+  });
+
+  test("refuses a declared length over the limit without reading a byte", async () => {
+    await using box = await sandbox();
+    const packages = await openCodePackageFiles(box.dir, limits);
+    const untouched: AsyncIterable<Buffer> = {
+      [Symbol.asyncIterator]: () => {
+        throw new Error("was read");
+      },
+    };
+    const declaredBytes = limits.zipBytes + 1;
+    await expect(packages.receive(untouched, { declaredBytes })).rejects.toMatchObject({
+      code: "CODE_PACKAGE_TOO_LARGE",
+    });
+  });
+
+  test.each([
+    ["that is no zip", Buffer.from("hello"), {}, "CODE_PACKAGE_NOT_ZIP"],
+    ["that is not what was announced", bytes, { expectedSha256: "0".repeat(64) }, "CODE_PACKAGE_NOT_ZIP"],
+    ["that leaves its folder", zip([{ name: "../x" }]), {}, "CODE_PACKAGE_UNSAFE"],
+  ])("leaves nothing of an upload %s", async (_, content, options, code) => {
+    await using box = await sandbox();
+    const packages = await openCodePackageFiles(box.dir, limits);
+    await expect(packages.receive(pieces(content), options)).rejects.toMatchObject({ code });
+    expect(await box.files()).toEqual([]);
+  });
+
+  test("leaves nothing of an upload that breaks off", async () => {
+    await using box = await sandbox();
+    const packages = await openCodePackageFiles(box.dir, limits);
+    async function* broken() {
+      yield bytes.subarray(0, 10);
+      throw new Error("connection lost");
+    }
+    await expect(packages.receive(broken())).rejects.toThrow("connection lost");
+    expect(await box.files()).toEqual([]);
+  });
+
+  test("removes at start what a crash left, and keeps the packages", async () => {
+    await using box = await sandbox();
+    await mkdir(join(box.dir, "incoming"));
+    await writeFile(join(box.dir, "incoming", "half.zip"), "half");
+    await writeFile(join(box.dir, `${sha256}.zip`), bytes);
+    await openCodePackageFiles(box.dir, limits);
+    expect(await box.files()).toEqual([`${sha256}.zip`]);
+  });
+});
