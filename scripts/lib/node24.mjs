@@ -14,7 +14,7 @@ export const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const wanted = 24;
 
 /** `npm ci` unless everything the lock file asks for is installed in the version it asks for. */
-export function installDependencies() {
+function installDependencies() {
   if (dependenciesInstalled()) return;
   process.stderr.write("installing the dependencies (npm ci)\n");
   const { status, error } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], {
@@ -43,7 +43,7 @@ function readJson(path) {
 }
 
 /** The path of a Node 24 or newer. */
-export function findNode24() {
+function findNode24() {
   const brought = join(root, "node_modules/.bin/node");
   if (existsSync(brought)) return brought;
   if (Number.parseInt(process.versions.node, 10) >= wanted) return process.execPath;

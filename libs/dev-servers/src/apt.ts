@@ -1,9 +1,8 @@
-import { open, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DevServersConfig } from "./config.ts";
 import { findOnPath, run } from "./run.ts";
-import { isAlive } from "./temp-dir.ts";
 
 /*
  * Installing Debian packages as root, without a question asked and without the packages' services being started.
@@ -30,7 +29,7 @@ export async function aptInstall(
   config: DevServersConfig,
   log: Log,
 ): Promise<void> {
-  await withLock(join(config.tempDir, "aiep-apt.lock"), async () => {
+  await withLock("aiep-apt", async () => {
     if (await satisfied()) return;
     log(`installing ${packages.join(" ")} with apt-get`);
     const env = { ...config.childEnv, DEBIAN_FRONTEND: "noninteractive" };
@@ -53,23 +52,29 @@ async function withoutServiceStart(work: () => Promise<void>): Promise<void> {
   }
 }
 
-/** A lock file that holds its owner's pid; an owner that died does not hold it any more. */
-export async function withLock(path: string, work: () => Promise<void>): Promise<void> {
-  for (;;) {
-    try {
-      await using file = await open(path, "wx");
-      await file.writeFile(String(process.pid));
-      break;
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-      const owner = Number.parseInt(await readFile(path, "utf8").catch(() => ""), 10);
-      if (Number.isSafeInteger(owner) && !isAlive(owner)) await rm(path, { force: true });
-      else await sleep(200);
-    }
-  }
+/**
+ * Work that only one process of this machine does at a time. The lock is a socket in Linux's abstract namespace: the
+ * kernel gives it to one process and takes it back when that process ends, however it ends.
+ */
+export async function withLock(name: string, work: () => Promise<void>): Promise<void> {
+  const lock = createServer();
+  while (!(await listens(lock, `\0${name}`))) await sleep(100);
   try {
     await work();
   } finally {
-    await rm(path, { force: true });
+    await new Promise((resolve) => lock.close(resolve));
   }
+}
+
+/** False when another process listens there. */
+async function listens(server: Server, path: string): Promise<boolean> {
+  return await new Promise((resolve, reject) => {
+    server.removeAllListeners();
+    server.once("listening", () => resolve(true));
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EADDRINUSE") resolve(false);
+      else reject(error);
+    });
+    server.listen(path);
+  });
 }

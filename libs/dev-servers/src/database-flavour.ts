@@ -47,9 +47,8 @@ async function isScript(path: string): Promise<boolean> {
   return buffer.toString("latin1") === "#!";
 }
 
-/** `--user` is refused or ignored unless we are root, and required when we are. */
-export const userOption = (program: Program): string[] =>
-  program.kind === "binary" && process.getuid?.() === 0 ? ["--user=root"] : [];
+/** Root has to say that it means to run the server as root; to others the option means nothing. */
+const userOption = (): string[] => (process.getuid?.() === 0 ? ["--user=root"] : []);
 
 /** Fills `dataDir` (which must not exist yet) with an initialised, empty server. */
 export async function initialiseDataDir(
@@ -89,7 +88,7 @@ async function initialise(
   config: DevServersConfig,
 ): Promise<void> {
   const env = config.childEnv;
-  const common = [`--datadir=${dataDir}`, ...userOption(program)];
+  const common = [`--datadir=${dataDir}`, ...userOption()];
   if (flavour === "mysql") {
     if (program.kind !== "binary")
       throw new DevServerError("docker_mysql", "the Docker image in use is MariaDB's");
@@ -135,7 +134,7 @@ export interface ServerArgs {
 }
 
 /** Durable like production (a commit is on disk before it is answered), small, UTC, binary comparison of texts. */
-export function serverArgs({ program, flavour, firstArgs }: DatabaseProgram, args: ServerArgs): string[] {
+export function serverArgs({ flavour, firstArgs }: DatabaseProgram, args: ServerArgs): string[] {
   const own =
     flavour === "mariadb"
       ? ["--innodb-log-file-size=96M"]
@@ -147,7 +146,7 @@ export function serverArgs({ program, flavour, firstArgs }: DatabaseProgram, arg
         ];
   return [
     ...firstArgs,
-    ...userOption(program),
+    ...userOption(),
     `--datadir=${args.dataDir}`,
     `--port=${args.port}`,
     `--bind-address=${args.host}`,
