@@ -34,7 +34,8 @@ function dependenciesInstalled() {
   return Object.entries(locked).every(([path, { link, optional, version }]) => {
     if (!path.includes("node_modules/") || link) return true;
     const found = installed[path];
-    return found === undefined ? optional === true : found.version === version;
+    if (found === undefined) return optional === true;
+    return found.version === version && existsSync(join(root, path));
   });
 }
 
