@@ -1,0 +1,64 @@
+import { join, resolve } from "node:path";
+
+/** What the local stack takes from its surroundings; the one place that reads the environment. */
+export interface StackConfig {
+  /** The checkout. */
+  readonly root: string;
+  /** AIEP_HOME: where the stack keeps everything it has; default `.aiep` of the checkout. */
+  readonly home: string;
+  /** AIEP_PORT: the one HTTP port; kept for the next start. */
+  readonly port: number | undefined;
+  /** Passed to what we start: nothing of ours, and no secret. */
+  readonly childEnv: Readonly<Record<string, string>>;
+  /** The program that runs us, a Node 24. */
+  readonly node: string;
+  /** Colours and overwritten lines are welcome. */
+  readonly terminal: boolean;
+}
+
+export const DEFAULT_PORT = 7480;
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const INHERITED = [
+  "HOME",
+  "LANG",
+  "TMPDIR",
+  "TZ",
+  "AIEP_LOG_LEVEL",
+  "AIEP_FAILPOINTS",
+  "AIEP_FAILPOINT_LOG",
+  "AIEP_NATS_SERVER",
+  "AIEP_MYSQLD",
+  "DOCKER_HOST",
+  "OTEL_EXPORTER_OTLP_ENDPOINT",
+  "XDG_CACHE_HOME",
+];
+const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+export function loadConfig(env: Env = process.env): StackConfig {
+  const root = resolve(import.meta.dirname, "../../..");
+  const inherited = INHERITED.flatMap((name) => {
+    const value = env[name];
+    return value === undefined || value === "" ? [] : [[name, value] as const];
+  });
+  return {
+    root,
+    home: resolve(env["AIEP_HOME"] || join(root, ".aiep")),
+    port: readPort(env["AIEP_PORT"]),
+    childEnv: { PATH: SYSTEM_PATH, ...Object.fromEntries(inherited) },
+    node: process.execPath,
+    terminal: process.stdout.isTTY === true && !env["NO_COLOR"] && env["TERM"] !== "dumb",
+  };
+}
+
+function readPort(text: string | undefined): number | undefined {
+  if (text === undefined || text === "") return undefined;
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
+  throw new UsageError(`AIEP_PORT=${text} is not a port: a number from 1 to 65535`);
+}

@@ -1,0 +1,50 @@
+import { join } from "node:path";
+
+/** Where things lie in the stack's folder (`.aiep`). */
+export interface Layout {
+  readonly home: string;
+  readonly stateFile: string;
+  readonly lockFile: string;
+  readonly portsFile: string;
+  readonly logDir: string;
+  readonly secretsDir: string;
+  readonly jwksFile: string;
+  readonly clientFile: string;
+  readonly clientKeyFile: string;
+  readonly directoryFile: string;
+  readonly storageDir: string;
+  readonly natsDir: string;
+  readonly databaseDir: string;
+  /** The local runtime's own folder: nodes of tasks. */
+  readonly runtimeDir: string;
+  /** Log files in the kubelet's layout, written by the runtime, read by the agent. */
+  readonly podLogsDir: string;
+  readonly codePackagesDir: string;
+  /** Chunks of the log store. */
+  readonly logStoreDir: string;
+  readonly agentDir: string;
+}
+
+export function layoutOf(home: string): Layout {
+  const at = (...parts: string[]) => join(home, ...parts);
+  return {
+    home,
+    stateFile: at("state.json"),
+    lockFile: at("supervisor.lock"),
+    portsFile: at("ports.json"),
+    logDir: at("log"),
+    secretsDir: at("secrets"),
+    jwksFile: at("jwks.json"),
+    clientFile: at("client.yaml"),
+    clientKeyFile: at("secrets", "client-key.pem"),
+    directoryFile: at("directory.yaml"),
+    storageDir: at("storage"),
+    natsDir: at("nats"),
+    databaseDir: at("mariadb"),
+    runtimeDir: at("runtime"),
+    podLogsDir: at("pods"),
+    codePackagesDir: at("code-packages"),
+    logStoreDir: at("log-store"),
+    agentDir: at("log-agent"),
+  };
+}
