@@ -29,7 +29,7 @@ export interface AdmissionDirectory {
   readonly document: Directory;
   user(name: string): User | undefined;
   group(id: string): Group | undefined;
-  groupsOf(user: string): readonly Group[];
+  groupsOf(user: string): readonly { readonly group: Group; readonly role: "member" | "viewer" }[];
 }
 
 export interface CodePackageFacts {
@@ -156,7 +156,7 @@ function judgeStanding({ body, user: name, directory }: AdmissionRequest): Stand
       refusal: refusal("UNKNOWN_USER", "", `The directory does not know the user ${name}.`, administrators),
     };
   const wanted = body.task_config.metadata.group_id;
-  const groups = directory.groupsOf(name);
+  const groups = directory.groupsOf(name).map((membership) => membership.group);
   if (wanted === undefined && groups.length !== 1) {
     const detail =
       groups.length === 0
@@ -340,7 +340,7 @@ function resolveMaterial(
       ? [wanted.model_id, wanted.model_version_id]
       : [wanted.processline_id, wanted.processline_version_id];
   const owner = wanted.group_id ?? group.id;
-  const mayUse = directory.groupsOf(user.name).some((each) => each.id === owner);
+  const mayUse = directory.groupsOf(user.name).some((each) => each.group.id === owner);
   const material = directory.document.materials.find(
     (each) =>
       each.type === wanted.type && each.group_id === owner && each.id === id && each.version_id === version,

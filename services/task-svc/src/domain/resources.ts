@@ -1,32 +1,11 @@
 /** Resources of a task: its roles, GPU types, and the whole quota of the namespace (A3 of admission). Pure. */
 import type { Directory, NodeResources, TaskFile, TaskSpec } from "@aiep/contracts";
 import type { Resolved } from "./admission.ts";
+import { taskResources } from "./quota.ts";
 import { type Refusal, refusal, whoCanChange } from "./refusal.ts";
 
 export type Role = TaskSpec["roles"][number];
 type Namespace = Directory["namespaces"][number];
-
-/** What all nodes of a task take together. */
-export interface ResourceSum {
-  readonly cpu: number;
-  readonly memory_gb: number;
-  readonly gpu: number;
-}
-
-export function sumOf(roles: readonly Pick<Role, "count" | "cpu" | "memory_gb" | "gpu">[]): ResourceSum {
-  const sum = (of: (role: Pick<Role, "count" | "cpu" | "memory_gb" | "gpu">) => number) =>
-    tidy(roles.reduce((total, role) => total + role.count * of(role), 0));
-  return {
-    cpu: sum((role) => role.cpu),
-    memory_gb: sum((role) => role.memory_gb),
-    gpu: sum((role) => role.gpu),
-  };
-}
-
-/** 0.1 + 0.2 is not above a quota of 0.3. */
-function tidy(value: number): number {
-  return Math.round(value * 1e6) / 1e6;
-}
 
 export function resolveResources(
   file: TaskFile,
@@ -78,13 +57,23 @@ function resolveGpuType(
   };
 }
 
-const UNITS = { cpu: "CPU cores", memory_gb: "GB of memory", gpu: "GPUs" } as const;
+const RESOURCES = [
+  { resource: "cpu", unit: "CPU cores" },
+  { resource: "memory_gb", unit: "GB of memory" },
+  { resource: "gpu", unit: "GPUs" },
+] as const;
 
 function overQuota(roles: readonly Role[], namespace: Namespace, directory: Directory): Refusal[] {
-  const asked = sumOf(roles);
-  const over = (["cpu", "memory_gb", "gpu"] as const).filter((kind) => asked[kind] > namespace.quota[kind]);
+  const { cpu, memoryGb, gpu } = taskResources({ roles: [...roles] });
+  const asked = { cpu, memory_gb: memoryGb, gpu };
+  const over = RESOURCES.map(({ resource, unit }) => ({
+    resource,
+    unit,
+    asked: asked[resource],
+    limit: namespace.quota[resource],
+  })).filter((each) => each.asked > each.limit);
   if (over.length === 0) return [];
-  const parts = over.map((kind) => `${asked[kind]} ${UNITS[kind]} of ${namespace.quota[kind]}`);
+  const parts = over.map((each) => `${each.asked} ${each.unit} of ${each.limit}`);
   return [
     refusal(
       "QUOTA_EXCEEDED",
@@ -92,13 +81,7 @@ function overQuota(roles: readonly Role[], namespace: Namespace, directory: Dire
       `All nodes together ask for ${parts.join(", ")} in the whole quota of the namespace ${namespace.name}.`,
       `Ask for less. ${whoCanChange.platform(directory)}`,
       {
-        extensions: {
-          resources: over.map((kind) => ({
-            resource: kind,
-            asked: asked[kind],
-            limit: namespace.quota[kind],
-          })),
-        },
+        extensions: { resources: over.map(({ resource, asked, limit }) => ({ resource, asked, limit })) },
       },
     ),
   ];
