@@ -7,7 +7,7 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensurePython, ensureServers } from "../libs/dev-servers/src/index.ts";
+import { DevServerError, ensurePython, ensureServers } from "../libs/dev-servers/src/index.ts";
 import { vitestArguments } from "./lib/test-arguments.ts";
 import { closingLine, readTally } from "./lib/test-tally.ts";
 import { workspaces } from "./lib/workspaces.ts";
@@ -15,8 +15,14 @@ import { workspaces } from "./lib/workspaces.ts";
 const root = join(import.meta.dirname, "..");
 const log = (line: string): void => console.error(line);
 
-await ensureServers({ log });
-await ensurePython({ log });
+try {
+  await ensureServers({ log });
+  await ensurePython({ log });
+} catch (error) {
+  if (!(error instanceof DevServerError)) throw error;
+  console.error(`${error.message}\n${closingLine({ passed: 0, failed: 1, skipped: 0 })}`);
+  process.exit(1);
+}
 
 const folder = await mkdtemp(join(tmpdir(), "aiep-report-"));
 const reportFile = join(folder, "report.json");

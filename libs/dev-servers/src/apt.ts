@@ -13,6 +13,9 @@ const policyFile = "/usr/sbin/policy-rc.d";
 const policyText =
   "#!/bin/sh\n# aiep: no packaged service starts while its package is being installed\nexit 101\n";
 
+/** The package lists are fetched once a process. */
+let listsAreFresh = false;
+
 export type Log = (line: string) => void;
 
 /** apt-get's path when this process may install packages with it. */
@@ -35,7 +38,8 @@ export async function aptInstall(
     const env = { ...config.childEnv, DEBIAN_FRONTEND: "noninteractive" };
     const wait = ["-o", "DPkg::Lock::Timeout=300"];
     await withoutServiceStart(async () => {
-      await run(apt, [...wait, "-q", "update"], { env });
+      if (!listsAreFresh) await run(apt, [...wait, "-q", "update"], { env });
+      listsAreFresh = true;
       await run(apt, [...wait, "-q", "-y", "--no-install-recommends", "install", ...packages], { env });
     });
   });

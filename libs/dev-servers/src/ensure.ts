@@ -1,26 +1,48 @@
 import { aptInstall, findApt, type Log } from "./apt.ts";
-import { loadConfig } from "./config.ts";
-import { databaseKind, natsServerKind, obtainProgram } from "./programs.ts";
+import { type DevServersConfig, loadConfig } from "./config.ts";
+import { ServerNotFoundError } from "./errors.ts";
+import { databaseKind, installCommand, natsServerKind, obtainProgram, type ServerKind } from "./programs.ts";
 import { findOnPath } from "./run.ts";
 
 export interface EnsureOptions {
   /** Told about everything that takes time, such as an installation. */
   readonly log?: Log;
+  readonly config?: DevServersConfig;
 }
 
-/** When this returns, everything the local stack and the tests start is on this machine (D31). */
-export async function ensureServers({ log = () => {} }: EnsureOptions = {}): Promise<void> {
-  const config = loadConfig();
-  await obtainProgram(natsServerKind, config, log);
-  if (config.testDatabaseUrl === undefined) await obtainProgram(databaseKind, config, log);
+/**
+ * When this returns, everything the local stack and the tests start is on this machine (D31). What is missing is named
+ * in one error with one command for all of it.
+ */
+export async function ensureServers(options: EnsureOptions = {}): Promise<void> {
+  const { log = () => {}, config = loadConfig() } = options;
+  const kinds = config.testDatabaseUrl === undefined ? [natsServerKind, databaseKind] : [natsServerKind];
+  const missing: { readonly kind: ServerKind; readonly error: ServerNotFoundError }[] = [];
+  for (const kind of kinds) {
+    try {
+      await obtainProgram(kind, config, log);
+    } catch (error) {
+      if (!(error instanceof ServerNotFoundError)) throw error;
+      missing.push({ kind, error });
+    }
+  }
+  const [first] = missing;
+  if (first === undefined) return;
+  if (missing.length === 1) throw first.error;
+  const tried = missing.map(({ kind, error }) => `for ${kind.name}: ${error.tried.join(", ")}`);
+  const command = installCommand(
+    missing.map(({ kind }) => kind),
+    process.platform,
+  );
+  throw new ServerNotFoundError(missing.map(({ kind }) => kind.name).join(", "), tried, command);
 }
 
 /**
  * The examples are Python. False when python3 is missing and could not be installed; what it is needed for then fails
  * by itself, so this is a note and no error.
  */
-export async function ensurePython({ log = () => {} }: EnsureOptions = {}): Promise<boolean> {
-  const config = loadConfig();
+export async function ensurePython(options: EnsureOptions = {}): Promise<boolean> {
+  const { log = () => {}, config = loadConfig() } = options;
   const present = async (): Promise<boolean> =>
     (await findOnPath(["python3"], config.searchPath)) !== undefined;
   if (await present()) return true;

@@ -12,6 +12,7 @@ export class DevServerError extends Error {
 /** No program, package manager or Docker daemon could give the server (D31, end of the search order). */
 export class ServerNotFoundError extends DevServerError {
   readonly server: string;
+  readonly tried: readonly string[];
 
   constructor(server: string, tried: readonly string[], command: string) {
     super(
@@ -19,6 +20,7 @@ export class ServerNotFoundError extends DevServerError {
       `${server} is not on this machine (tried: ${tried.join("; ")}). Install it with:\n\n    ${command}\n`,
     );
     this.server = server;
+    this.tried = tried;
   }
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type DevServersConfig, loadConfig } from "./config.ts";
+import { ensureServers } from "./ensure.ts";
 import { DevServerError } from "./errors.ts";
 import { databaseKind, installCommand, natsServerKind, obtainProgram } from "./programs.ts";
 import { makeTempDir } from "./temp-dir.ts";
@@ -55,6 +56,14 @@ test("without any way to get the server the error says which ways were tried and
     code: "server_not_found",
     server: "nats-server",
     message: expect.stringMatching(/AIEP_NATS_SERVER is not set; no nats-server on PATH;[\s\S]*install/),
+  });
+});
+
+test("two missing servers are one error with one command", async () => {
+  const bare = { ...config, searchPath: [join(dir, "nowhere")] };
+  await expect(ensureServers({ config: bare })).rejects.toMatchObject({
+    code: "server_not_found",
+    message: expect.stringMatching(/install.* nats-server maria\S+\n$/),
   });
 });
 
