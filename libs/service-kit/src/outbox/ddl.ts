@@ -20,7 +20,6 @@ export const OUTBOX_DDL = `CREATE TABLE outbox (
   payload MEDIUMTEXT NOT NULL,
   created_at DATETIME(3) NOT NULL,
   published_at DATETIME(3) NULL,
-  stream_seq BIGINT UNSIGNED NULL,
   parked_at DATETIME(3) NULL,
   error VARCHAR(512) NULL,
   UNIQUE KEY outbox_event (event_id),

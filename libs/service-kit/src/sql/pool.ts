@@ -1,4 +1,17 @@
-import type { Sql, SqlValue } from "./sql.ts";
+/**
+ * The database as statements (D5): one pool that may send several statements in one round trip.
+ *
+ * Owns its connections and their session: READ COMMITTED (a relay under REPEATABLE READ blocks writers by gap locks),
+ * utf8mb4, UTC, strict mode. P1 a connection that failed never goes back with an open transaction: ROLLBACK first, or
+ * destroyed. P2 every error that leaves here went through `sqlError`. P3 a statement that hangs costs its connection.
+ * BIGINT and DECIMAL arrive as numbers, JSON as text (`fromJson`): MySQL and MariaDB alike (D10).
+ */
+
+import { AiepError } from "@aiep/contracts";
+import { type PoolConnection as CoreConnection, type Pool as CorePool, createPool } from "mysql2";
+import type { PoolConnection } from "mysql2/promise";
+import { sqlError } from "./errors.ts";
+import { format, type Sql, type SqlValue, sql } from "./sql.ts";
 
 export interface SqlPoolOptions {
   readonly url: string;
@@ -19,7 +32,7 @@ export interface SqlExecutor {
   query<Row extends object>(statement: string | Sql, values?: readonly SqlValue[]): Promise<Row[]>;
   execute(statement: string | Sql, values?: readonly SqlValue[]): Promise<SqlResult>;
   /** Several statements in one round trip, not a transaction by itself; one result (rows or SqlResult) a statement. */
-  multi(statements: readonly Sql[]): Promise<readonly unknown[]>;
+  multi(statements: readonly (Sql | string)[]): Promise<readonly unknown[]>;
 }
 
 export interface SqlPool extends SqlExecutor, AsyncDisposable {
@@ -29,6 +42,139 @@ export interface SqlPool extends SqlExecutor, AsyncDisposable {
   close(): Promise<void>;
 }
 
-export function createSqlPool(_options: SqlPoolOptions): SqlPool {
-  throw new Error("pending");
+const SESSION = [
+  "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+  "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', innodb_lock_wait_timeout = 10",
+].join("; ");
+
+export function createSqlPool(options: SqlPoolOptions): SqlPool {
+  const core = createPool({
+    uri: options.url,
+    connectionLimit: options.connectionLimit ?? 8,
+    connectTimeout: options.connectTimeoutMs ?? 5_000,
+    multipleStatements: true,
+    charset: "UTF8MB4_BIN",
+    timezone: "Z",
+    decimalNumbers: true,
+    jsonStrings: true,
+    enableKeepAlive: true, // TCP_NODELAY is the driver's default
+    keepAliveInitialDelay: 30_000,
+  });
+  // Commands of a connection run in order, so the session is set before the first statement; should it fail, so does that.
+  core.on("connection", (connection: CoreConnection) => connection.query(SESSION, () => {}));
+  return new Mysql2Pool(core, options.statementTimeoutMs ?? 30_000);
+}
+
+class Mysql2Pool implements SqlPool {
+  readonly #core: CorePool;
+  readonly #timeoutMs: number;
+
+  constructor(core: CorePool, timeoutMs: number) {
+    this.#core = core;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  async query<Row extends object>(statement: string | Sql, values: readonly SqlValue[] = []): Promise<Row[]> {
+    return await this.#with(async (executor) => await executor.query<Row>(statement, values));
+  }
+
+  async execute(statement: string | Sql, values: readonly SqlValue[] = []): Promise<SqlResult> {
+    return await this.#with(async (executor) => await executor.execute(statement, values));
+  }
+
+  async multi(statements: readonly (Sql | string)[]): Promise<readonly unknown[]> {
+    return await this.#with(async (executor) => await executor.multi(statements));
+  }
+
+  async transaction<T>(fn: (tx: SqlExecutor) => Promise<T>): Promise<T> {
+    return await this.#with(async (executor) => {
+      await executor.execute("START TRANSACTION");
+      const result = await fn(executor);
+      await executor.execute("COMMIT");
+      return result;
+    });
+  }
+
+  async ping(): Promise<void> {
+    await this.query("SELECT 1");
+  }
+
+  async close(): Promise<void> {
+    await this.#core.promise().end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #with<T>(use: (executor: SqlExecutor) => Promise<T>): Promise<T> {
+    const connection = await this.#acquire();
+    try {
+      const result = await use(new ConnectionExecutor(connection, this.#timeoutMs));
+      connection.release();
+      return result;
+    } catch (thrown) {
+      const error = sqlError(thrown);
+      if (AiepError.is(error, "DEPENDENCY_UNAVAILABLE")) connection.destroy();
+      else await rollBack(connection, this.#timeoutMs);
+      throw error;
+    }
+  }
+
+  async #acquire(): Promise<PoolConnection> {
+    try {
+      return await this.#core.promise().getConnection();
+    } catch (error) {
+      throw sqlError(error);
+    }
+  }
+}
+
+/** P1. */
+async function rollBack(connection: PoolConnection, timeout: number): Promise<void> {
+  try {
+    await connection.query({ sql: "ROLLBACK", timeout });
+    connection.release();
+  } catch {
+    connection.destroy();
+  }
+}
+
+class ConnectionExecutor implements SqlExecutor {
+  readonly #connection: PoolConnection;
+  readonly #timeout: number;
+
+  constructor(connection: PoolConnection, timeout: number) {
+    this.#connection = connection;
+    this.#timeout = timeout;
+  }
+
+  async query<Row extends object>(statement: string | Sql, values: readonly SqlValue[] = []): Promise<Row[]> {
+    return (await this.#run(textOf(statement, values))) as Row[]; // the caller's SELECT says so
+  }
+
+  async execute(statement: string | Sql, values: readonly SqlValue[] = []): Promise<SqlResult> {
+    return (await this.#run(textOf(statement, values))) as SqlResult; // a ResultSetHeader has both members
+  }
+
+  async multi(statements: readonly (Sql | string)[]): Promise<readonly unknown[]> {
+    if (statements.length === 0) return [];
+    const texts = statements.map((statement) => textOf(statement, []));
+    const results = await this.#run(texts.join("; "));
+    return texts.length === 1 ? [results] : (results as unknown[]); // one result a statement
+  }
+
+  async #run(text: string): Promise<unknown> {
+    try {
+      const [result] = await this.#connection.query({ sql: text, timeout: this.#timeout });
+      return result;
+    } catch (error) {
+      throw sqlError(error);
+    }
+  }
+}
+
+function textOf(statement: string | Sql, values: readonly SqlValue[]): string {
+  if (typeof statement !== "string") return format(statement);
+  return values.length === 0 ? statement : format(sql(statement, values));
 }
