@@ -1,6 +1,6 @@
 /** Storage mounts of a task and who may have them (D15). Pure: paths are text here, the runtime looks at the disk. */
 import { type Directory, mountSource, mountTarget, type TaskFile, type TaskSpec } from "@aiep/contracts";
-import type { ProxyUser, Resolved, User } from "./admission.ts";
+import type { ProxyUser, Resolved, User } from "./facts.ts";
 import { type Refusal, refusal, whoCanChange } from "./refusal.ts";
 
 type Mount = TaskSpec["mounts"][number];
@@ -42,9 +42,20 @@ export function resolveMounts(
       const detail = `${wanted} may only be read; use access_mode Read.`;
       refusals.push(refusal("STORAGE_NOT_OWNED", `${pointer}/access_mode`, detail, administrators));
     }
+    const target = plainPath(mountTarget(entry));
+    if (target === "/")
+      refusals.push(
+        refusal(
+          "VALIDATION_FAILED",
+          `${pointer}/mapping_path`,
+          "A mount cannot replace the root folder of the container.",
+          whoCanChange.sender,
+          { field: "INVALID" },
+        ),
+      );
     mounts.push({
       source: plainPath(mountSource(entry)),
-      target: plainPath(mountTarget(entry)),
+      target,
       read_only: entry.access_mode === "Read",
       env_name: entry.mapping_path_name ?? null,
     });

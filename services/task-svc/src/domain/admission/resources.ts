@@ -1,11 +1,10 @@
 /** Resources of a task: its roles, GPU types, and the whole quota of the namespace (A3 of admission). Pure. */
 import type { Directory, NodeResources, TaskFile, TaskSpec } from "@aiep/contracts";
-import type { Resolved } from "./admission.ts";
-import { taskResources } from "./quota.ts";
+import { taskResources } from "../quota.ts";
+import type { Namespace, Resolved } from "./facts.ts";
 import { type Refusal, refusal, whoCanChange } from "./refusal.ts";
 
 export type Role = TaskSpec["roles"][number];
-type Namespace = Directory["namespaces"][number];
 
 export function resolveResources(
   file: TaskFile,

@@ -1,0 +1,140 @@
+/**
+ * Submitting a task, for HTTP and for commands alike (D8).
+ *
+ * O1 one submit, one task (I2): over HTTP the Idempotency-Key's row is committed with the task (`also`); a command's task
+ *    has an id made from the command's, so that a second delivery finds the first one's task.
+ * O2 a refusal writes nothing (D15).
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { type CodePackageId, hexId, type SubmitTaskBody, type TaskId, taskId } from "@aiep/contracts";
+import type { DirectoryIndex, Principal, Sql } from "@aiep/service-kit";
+import type { CodePackageFacts } from "../domain/admission/facts.ts";
+import { refusalError } from "../domain/admission/refusal.ts";
+import { type Admitted, admit } from "../domain/admission.ts";
+import { type Change, createTask } from "../domain/life-cycle.ts";
+import type { TaskFacts } from "../domain/task.ts";
+import type { ChangeContext, TaskRecord, TaskStore } from "../store/task-store.ts";
+
+export interface SubmitDeps {
+  readonly store: Pick<TaskStore, "insert" | "get" | "codePackage">;
+  readonly directory: { current(): DirectoryIndex };
+  readonly clock: () => Date;
+}
+
+export interface SubmitOptions extends ChangeContext {
+  /** Id of the command that asks for it (O1). */
+  readonly commandId?: string | undefined;
+  readonly copiedFrom?: TaskId | undefined;
+  /** Statements of the same transaction, made from the task about to be written (O1). */
+  readonly also?: (record: TaskRecord) => readonly Sql[];
+}
+
+export async function submitTask(
+  deps: SubmitDeps,
+  principal: Principal,
+  body: SubmitTaskBody,
+  options: SubmitOptions = {},
+): Promise<TaskRecord> {
+  const { commandId } = options;
+  if (commandId === undefined) return await create(deps, principal, body, newTaskId(), options);
+  const id = taskIdOfCommand(commandId);
+  const earlier = await deps.store.get(id);
+  if (earlier !== undefined) return earlier;
+  try {
+    return await create(deps, principal, body, id, options);
+  } catch (error) {
+    // The same command handled elsewhere at this moment.
+    const other = await deps.store.get(id);
+    if (other !== undefined) return other;
+    throw error;
+  }
+}
+
+/** Everything is checked, nothing written: the task as it would be. */
+export async function previewTask(
+  deps: SubmitDeps,
+  principal: Principal,
+  body: SubmitTaskBody,
+): Promise<TaskRecord> {
+  return (await prepare(deps, principal, body, newTaskId(), {})).record;
+}
+
+async function create(
+  deps: SubmitDeps,
+  principal: Principal,
+  body: SubmitTaskBody,
+  id: TaskId,
+  options: SubmitOptions,
+): Promise<TaskRecord> {
+  const { change, record } = await prepare(deps, principal, body, id, options);
+  const { correlationId, causationId, traceparent, also } = options;
+  await deps.store.insert(change, record, {
+    correlationId,
+    causationId,
+    traceparent,
+    ...(also === undefined ? {} : { also: also(record) }),
+  });
+  return record;
+}
+
+async function prepare(
+  deps: SubmitDeps,
+  principal: Principal,
+  body: SubmitTaskBody,
+  id: TaskId,
+  options: SubmitOptions,
+): Promise<{ readonly change: Change; readonly record: TaskRecord }> {
+  const admission = admit({
+    body,
+    user: principal.user,
+    platformService: principal.isService,
+    directory: deps.directory.current(),
+    codePackage: await codePackageFacts(deps, body.code_package_id),
+  });
+  if (admission.kind === "refused") throw refusalError(admission.refusals);
+  const { admitted } = admission;
+  const setEnvs = body.set_envs ?? {};
+  const facts = factsOf(admitted, { id, createdBy: principal.user, createdAt: deps.clock(), options });
+  const change = createTask(facts, { envNames: Object.keys(setEnvs), commandId: options.commandId });
+  const { taskConfig, warnings } = admitted;
+  return { change, record: { task: change.task, taskConfig, setEnvs, warnings } };
+}
+
+function factsOf(
+  { groupId, spec, taskConfig: { metadata }, proxyUser, labels }: Admitted,
+  given: { id: TaskId; createdBy: string; createdAt: Date; options: SubmitOptions },
+): TaskFacts {
+  return {
+    id: given.id,
+    groupId,
+    name: metadata.name,
+    description: metadata.description ?? null,
+    labels,
+    spec,
+    createdBy: given.createdBy,
+    proxyUser,
+    genAiLlm: metadata.gen_ai_llm ?? false,
+    experimentId: metadata.experiment_id ?? null,
+    experimentRunId: metadata.experiment_run_id ?? null,
+    experimentVersionName: metadata.experiment_version_name ?? null,
+    copiedFrom: given.options.copiedFrom ?? null,
+    codePackageId: spec.code_package?.id ?? null,
+    traceparent: given.options.traceparent ?? null,
+    createdAt: given.createdAt,
+  };
+}
+
+async function codePackageFacts(
+  { store }: SubmitDeps,
+  id: CodePackageId | undefined,
+): Promise<CodePackageFacts | undefined> {
+  return id === undefined ? undefined : await store.codePackage(id);
+}
+
+function newTaskId(): TaskId {
+  return taskId.parse(hexId(randomBytes(16)));
+}
+
+function taskIdOfCommand(commandId: string): TaskId {
+  return taskId.parse(hexId(createHash("sha256").update(`command ${commandId}`).digest()));
+}
