@@ -29,7 +29,7 @@ export const natsServerKind: ServerKind = {
   programs: ["nats-server"],
   aptPackage: "nats-server",
   brewPackage: "nats-server",
-  image: "nats:2.12",
+  image: "nats:2.12-alpine", // the plain image has no program on PATH
   named: (config) => config.natsServer,
 };
 
