@@ -107,7 +107,6 @@ async function startOn(
       args,
       dir,
       port,
-      survivesParent: options.survivesParent ?? false,
     },
     config,
   );

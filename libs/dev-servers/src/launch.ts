@@ -15,20 +15,18 @@ export interface LaunchSpec {
   readonly env?: Readonly<Record<string, string>>;
   readonly dir: string;
   readonly port: number;
-  readonly survivesParent: boolean;
 }
 
 /** The process of a server, run directly or in a container; not started yet. */
 export async function prepareProcess(spec: LaunchSpec, config: DevServersConfig): Promise<ServerProcess> {
-  const { name, program, dir, port, survivesParent } = spec;
+  const { name, program, dir, port } = spec;
   const common = {
     name,
     env: { ...config.childEnv, ...spec.env },
     cwd: dir,
-    logFile: join(dir, `${name}.log`),
+    logFile: join(dir, "log"),
     port,
     setpriv: process.platform === "linux" ? await findOnPath(["setpriv"], config.searchPath) : undefined,
-    survivesParent,
   };
   if (program.kind === "binary")
     return new ServerProcess({ ...common, command: program.path, args: spec.args });

@@ -72,7 +72,6 @@ async function startOn(
       args: ["-c", configFile],
       dir,
       port,
-      survivesParent: options.survivesParent ?? false,
     },
     config,
   );

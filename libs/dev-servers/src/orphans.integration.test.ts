@@ -45,7 +45,7 @@ test("without setpriv a shell that holds a pipe does the same", async () => {
   const script = `
     import { ServerProcess } from ${JSON.stringify(join(import.meta.dirname, "server-process.ts"))};
     const server = new ServerProcess({ name: "sleeper", command: "sleep", args: ["600"], env: { PATH: process.env.PATH }, cwd: "/",
-      logFile: ${JSON.stringify(join(dir, "log"))}, port: 1, setpriv: undefined, survivesParent: false });
+      logFile: ${JSON.stringify(join(dir, "log"))}, port: 1, setpriv: undefined });
     await server.start(async () => true, 5_000);
     console.log(server.pid);
     setInterval(() => {}, 60_000);
@@ -76,7 +76,6 @@ test("a server that ignores SIGTERM is killed after the grace", async () => {
     logFile: join(dir, "log"),
     port: 1,
     setpriv: undefined,
-    survivesParent: false,
   });
   try {
     await server.start(async () => (await server.log()).includes("up"), 5_000);

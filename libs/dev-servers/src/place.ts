@@ -1,6 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import type { DevServersConfig } from "./config.ts";
-import { DevServerError, PortTakenError } from "./errors.ts";
+import { PortTakenError } from "./errors.ts";
 import { freePort } from "./port.ts";
 import { makeTempDir } from "./temp-dir.ts";
 
@@ -8,10 +8,8 @@ import { makeTempDir } from "./temp-dir.ts";
 export interface PlaceOptions {
   /** Default: a free one. */
   readonly port?: number;
-  /** Holds configuration, log and data; kept at the end. Default: a temporary one, removed at the end. */
+  /** Holds configuration, data and the server's log, a file named `log`; kept at the end. Default: a temporary one, removed at the end. */
   readonly dir?: string;
-  /** For a stack that stays up after the command that started it; needs `dir` and `port`. */
-  readonly survivesParent?: boolean;
 }
 
 export interface Place {
@@ -29,11 +27,6 @@ export async function inPlace<T>(
   start: (place: Place) => Promise<T>,
 ): Promise<T> {
   const { port, dir: givenDir } = options;
-  if (options.survivesParent === true && (givenDir === undefined || port === undefined))
-    throw new DevServerError(
-      "options",
-      "a server that survives its parent needs a folder and a port of its own",
-    );
   const ownsDir = givenDir === undefined;
   const dir = givenDir ?? (await makeTempDir(config.tempDir));
   try {

@@ -59,7 +59,6 @@ async function startOn(place: Place, path: string, config: DevServersConfig): Pr
       env: { ROOT_ACCESS_KEY: accessKey, ROOT_SECRET_KEY: secretKey },
       dir,
       port,
-      survivesParent: false,
     },
     config,
   );

@@ -13,7 +13,7 @@ import { waitFor } from "./wait.ts";
  * Owns the process and its log file. Knows nothing of NATS or SQL, and never chooses ports or folders.
  *
  * P1  A server dies with the process that started it, also when that is SIGKILLed: by the kernel's parent-death signal
- *     (setpriv), else by a small `sh` that holds a pipe to us. Only `survivesParent` switches this off.
+ *     (setpriv), else by a small `sh` that holds a pipe to us.
  * P2  Output goes straight into a file: a busy or dead owner never blocks the server's writes.
  * P3  A server has a session of its own: Ctrl-C at the terminal reaches its owner, who stops it in order.
  */
@@ -28,7 +28,6 @@ export interface ServerCommand {
   readonly port: number;
   /** Path of util-linux's setpriv when the machine has it. */
   readonly setpriv: string | undefined;
-  readonly survivesParent: boolean;
   /** How to reach a server that is not our child, such as one in a container; default is a signal to the child. */
   readonly sendSignal?: (signal: NodeJS.Signals) => Promise<void>;
   /** Shell text the watchdog runs when the owner is gone; makes the watchdog obligatory. */
@@ -147,8 +146,8 @@ export class ServerProcess {
   }
 
   async #spawn(): Promise<Extract<State, { kind: "running" }>> {
-    const { name, command, args, env, cwd, logFile, setpriv, survivesParent, cleanUp } = this.#command;
-    const byKernel = setpriv !== undefined && !survivesParent && cleanUp === undefined;
+    const { name, command, args, env, cwd, logFile, setpriv, cleanUp } = this.#command;
+    const byKernel = setpriv !== undefined && cleanUp === undefined;
     const log = openSync(logFile, "a", 0o600);
     try {
       const child = byKernel
@@ -171,8 +170,7 @@ export class ServerProcess {
       });
       const { pid } = child;
       if (pid === undefined) throw new ServerStartError(name, "the process has no pid", "");
-      if (survivesParent) child.unref();
-      else if (!byKernel) guardWithPipe(child, cleanUp ?? `kill -KILL ${pid}`);
+      if (!byKernel) guardWithPipe(child, cleanUp ?? `kill -KILL ${pid}`);
       this.#state = { kind: "running", child, pid, ended };
       return this.#state;
     } finally {
