@@ -1,5 +1,5 @@
 /** Reading tasks: one, a page, the history, and waiting for a change. */
-import type { HistoryEntry, ListTasksQuery, TaskId } from "@aiep/contracts";
+import type { HistoryEntry, ListTasksQuery } from "@aiep/contracts";
 import type { Principal } from "@aiep/service-kit";
 import { isEnded, type Task } from "../domain/task.ts";
 import type { TaskPage, TaskRecord, TaskStore } from "../store/task-store.ts";
@@ -74,9 +74,5 @@ export async function waitForTask(
     if (task === undefined || isDone(task)) break;
     if (!(await watch.changed())) break;
   }
-  return await latest(deps, principal, id);
-}
-
-async function latest(deps: ReadDeps, principal: Principal, id: TaskId): Promise<TaskRecord> {
   return await findTask(deps, principal, id);
 }
