@@ -41,7 +41,7 @@ async function proxyTo(taskPort: number, logPort: number, answerTimeoutMs?: numb
 test("each path goes to the service that owns it, unchanged, without the headers of the caller's connection", async () => {
   const seen: string[] = [];
   await using tasks = await serve((request, response) => {
-    seen.push(`task ${request.url} ${request.headers["x-hop"]} ${request.headers["authorization"]}`);
+    seen.push(`task ${request.url} ${String(request.headers["x-hop"])} ${request.headers.authorization}`);
     response.writeHead(201, { "x-answer": "yes", etag: '"3"' }).end("created");
   });
   await using logs = await serve((request, response) => {

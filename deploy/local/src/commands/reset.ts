@@ -1,0 +1,23 @@
+import { rm } from "node:fs/promises";
+import { createInterface } from "node:readline/promises";
+import { UsageError } from "../config.ts";
+import type { CommandContext } from "./context.ts";
+import { down } from "./down.ts";
+
+/** Down, then everything the stack keeps is removed: tasks, logs, keys, the directory document. */
+export async function reset(context: CommandContext, { yes }: { readonly yes: boolean }): Promise<void> {
+  const { layout, terminal } = context;
+  if (!yes) await confirm(layout.home);
+  await down(context);
+  await rm(layout.home, { recursive: true, force: true });
+  terminal.say(`${layout.home} is removed`);
+}
+
+async function confirm(home: string): Promise<void> {
+  if (!process.stdin.isTTY)
+    throw new UsageError(`this removes ${home} with all tasks and logs; add --yes to do it`);
+  const prompt = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await prompt.question(`Remove ${home} with all tasks, logs and keys? [y/N] `);
+  prompt.close();
+  if (!/^y(es)?$/i.test(answer.trim())) throw new UsageError("nothing was removed");
+}

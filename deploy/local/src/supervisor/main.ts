@@ -1,0 +1,81 @@
+/**
+ * The supervisor: one detached process a stack, started by `stack up`, ended by SIGTERM from `stack down`.
+ * It owns the lock, state.json and every process of the stack; its output is log/supervisor.log.
+ */
+
+import { join } from "node:path";
+import { loadConfig } from "../config.ts";
+import { writeClientContext } from "../home/client-context.ts";
+import { ensureDirectory } from "../home/directory.ts";
+import { layoutOf } from "../home/layout.ts";
+import { takeLock } from "../home/lock.ts";
+import { preparePorts } from "../home/ports.ts";
+import { ensureSecrets } from "../home/secrets.ts";
+import { identityOf } from "../processes/identity.ts";
+import { endLeftovers } from "../processes/leftovers.ts";
+import { zipFolder } from "../zip.ts";
+import { Reporter } from "./reporter.ts";
+import { DATABASES } from "./services.ts";
+import { createStack } from "./stack.ts";
+
+const log = (line: string): void => console.log(`${new Date().toISOString()} ${line}`);
+
+const config = loadConfig();
+const layout = layoutOf(config.home);
+const stop = new AbortController();
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
+  process.on(signal, () => stop.abort(new Error(`asked to stop by ${signal}`)));
+
+const lock = await takeLock(layout.lockFile);
+if ("pid" in lock) {
+  log(`another supervisor is at work: pid ${lock.pid}`);
+  process.exit(3);
+}
+const identity = await identityOf(process.pid);
+if (identity === undefined) throw new Error("this process cannot find itself");
+
+const started = performance.now();
+const leftovers = await endLeftovers(layout.stateFile);
+if (leftovers.length > 0) log(`ended what an earlier supervisor had left: ${leftovers.join(", ")}`);
+
+const reporter = new Reporter(layout.stateFile, {
+  version: 1,
+  phase: "starting",
+  supervisor: identity,
+  url: "",
+  started_at: new Date().toISOString(),
+  processes: [],
+});
+reporter.update({});
+let stack: ReturnType<typeof createStack> | undefined;
+try {
+  const ports = await preparePorts(layout.portsFile, config.port);
+  const url = `http://127.0.0.1:${ports.http}`;
+  reporter.update({ url });
+  const secrets = await ensureSecrets(layout, Object.keys(DATABASES));
+  await ensureDirectory(layout, await zipFolder(join(config.root, "examples/hello/code")));
+  await writeClientContext(layout, url);
+  stack = createStack({ programs: { config, layout, ports }, secrets, reporter, log });
+  await stack.start(stop.signal);
+  const readyMs = Math.round(performance.now() - started);
+  reporter.update({ phase: "ready", ready_ms: readyMs });
+  log(`ready in ${readyMs} ms at ${url}`);
+  await new Promise((resolve) => {
+    if (stop.signal.aborted) resolve(undefined);
+    stop.signal.addEventListener("abort", resolve);
+  });
+  log(String(stop.signal.reason));
+  reporter.update({ phase: "stopping" });
+  await stack.stop();
+  reporter.update({ phase: "stopped" });
+} catch (error) {
+  const problem = error instanceof Error ? error.message : String(error);
+  log(`start failed: ${problem}`);
+  await stack?.stop();
+  reporter.update(stop.signal.aborted ? { phase: "stopped" } : { phase: "failed", problem });
+  process.exitCode = 1;
+}
+await reporter.flush();
+await lock.release();
+log("stopped");
+process.exit();

@@ -1,0 +1,141 @@
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { NatsRole } from "@aiep/service-kit";
+import type { StackConfig } from "../config.ts";
+import type { Layout } from "../home/layout.ts";
+import type { Ports } from "../home/ports.ts";
+import { databaseUrlFile, natsPasswordFile } from "../home/secrets.ts";
+import { serviceUnit } from "./service-unit.ts";
+import type { Unit } from "./unit.ts";
+
+/*
+ * The programs of the stack as data: entry file, environment, where it listens. Each connects with an account of its own
+ * and learns its secrets from files (D10); nothing of our own environment reaches it but what config.ts names.
+ */
+
+/** Services with a database of their own (D3). */
+export const DATABASES = { "task-svc": "aiep_task", "log-svc": "aiep_log" } as const;
+
+export interface Programs {
+  readonly config: StackConfig;
+  readonly layout: Layout;
+  readonly ports: Ports;
+}
+
+export function taskService(programs: Programs): Unit {
+  const { layout, ports } = programs;
+  return service(programs, {
+    name: "task-svc",
+    entry: "services/task-svc/src/main.ts",
+    port: ports.task_http,
+    probePort: ports.task_probe,
+    env: {
+      ...database("task-svc", layout),
+      AIEP_HTTP_PORT: String(ports.task_http),
+      AIEP_RUNTIME: "local",
+      AIEP_LOCAL_STATE_DIR: layout.runtimeDir,
+      AIEP_LOCAL_LOGS_DIR: layout.podLogsDir,
+      AIEP_CODE_PACKAGE_DIR: layout.codePackagesDir,
+    },
+  });
+}
+
+export function logService(programs: Programs): Unit {
+  const { layout, ports } = programs;
+  return service(programs, {
+    name: "log-svc",
+    entry: "services/log-svc/src/main.ts",
+    port: ports.log_http,
+    probePort: ports.log_probe,
+    env: {
+      ...database("log-svc", layout),
+      AIEP_HTTP_PORT: String(ports.log_http),
+      AIEP_LOG_STORE: pathToFileURL(layout.logStoreDir).href.replace("file://", "dir:"),
+    },
+  });
+}
+
+export function logAgent(programs: Programs): Unit {
+  const { layout, ports } = programs;
+  return service(programs, {
+    name: "log-agent",
+    entry: "services/log-svc/src/agent/main.ts",
+    port: ports.agent_probe,
+    probePort: ports.agent_probe,
+    env: { AIEP_LOGS_DIR: layout.podLogsDir, AIEP_AGENT_STATE_DIR: layout.agentDir },
+  });
+}
+
+export function proxy(programs: Programs): Unit {
+  const { config, layout, ports } = programs;
+  return serviceUnit({
+    name: "proxy",
+    address: `127.0.0.1:${ports.http}`,
+    logFile: join(layout.logDir, "proxy.log"),
+    node: config.node,
+    args: [
+      join(config.root, "deploy/local/src/proxy/main.ts"),
+      String(ports.http),
+      String(ports.task_http),
+      String(ports.log_http),
+    ],
+    cwd: layout.home,
+    env: config.childEnv,
+    readyUrl: `http://127.0.0.1:${ports.http}/livez`,
+    stopGraceMs: 5_000,
+  });
+}
+
+/** Streams and consumers on the bus: the only program with the right to make them. */
+export function topologyProgram(programs: Programs) {
+  const { config, layout } = programs;
+  return {
+    name: "topology",
+    logFile: join(layout.logDir, "topology.log"),
+    node: config.node,
+    args: [join(config.root, "deploy/local/src/topology/main.ts")],
+    cwd: layout.home,
+    env: { ...config.childEnv, ...nats("topology", programs) },
+  };
+}
+
+interface ServiceFacts {
+  readonly name: "task-svc" | "log-svc" | "log-agent";
+  readonly entry: string;
+  readonly port: number;
+  readonly probePort: number;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+function service(programs: Programs, { name, entry, port, probePort, env }: ServiceFacts): Unit {
+  const { config, layout } = programs;
+  return serviceUnit({
+    name,
+    address: `127.0.0.1:${port}`,
+    logFile: join(layout.logDir, `${name}.log`),
+    node: config.node,
+    args: [join(config.root, entry)],
+    cwd: layout.home,
+    env: {
+      ...config.childEnv,
+      ...nats(name, programs),
+      AIEP_METRICS_PORT: String(probePort),
+      AIEP_JWKS: layout.jwksFile,
+      AIEP_DIRECTORY_FILE: layout.directoryFile,
+      ...env,
+    },
+    readyUrl: `http://127.0.0.1:${probePort}/readyz`,
+  });
+}
+
+function nats(role: NatsRole, { layout, ports }: Programs): Record<string, string> {
+  return {
+    AIEP_NATS_URL: `nats://127.0.0.1:${ports.nats}`,
+    AIEP_NATS_USER: role,
+    AIEP_NATS_PASSWORD_FILE: natsPasswordFile(layout, role),
+  };
+}
+
+function database(name: keyof typeof DATABASES, layout: Layout): Record<string, string> {
+  return { AIEP_DATABASE_URL_FILE: databaseUrlFile(layout, name) };
+}
