@@ -272,7 +272,8 @@ export function crossFieldProblems(file: TaskFile): FieldProblem[] {
   }
 
   const entries = file.data_info ?? [];
-  const root = entries[0]?.mlss_platform_parent_dir;
+  const [firstEntry] = entries;
+  const root = firstEntry === undefined ? "" : plain(firstEntry.mlss_platform_parent_dir);
   const seen = new Map<string, number>();
   entries.forEach((entry, index) => {
     const target = mountTarget(entry);
@@ -286,11 +287,11 @@ export function crossFieldProblems(file: TaskFile): FieldProblem[] {
     } else {
       seen.set(target, index);
     }
-    if (entry.access_mode === "ReadWrite" && entry.mlss_platform_parent_dir !== root) {
+    if (entry.access_mode === "ReadWrite" && plain(entry.mlss_platform_parent_dir) !== root) {
       add(
         `/data_info/${index}/mlss_platform_parent_dir`,
         "INVALID",
-        `entries that are written use the storage root of the first entry, ${root ?? ""}`,
+        `entries that are written use the storage root of the first entry, ${root}`,
       );
     }
     if (entry.mapping_path_name !== undefined && RESERVED_ENVIRONMENT.includes(entry.mapping_path_name)) {
@@ -319,7 +320,7 @@ export function crossFieldProblems(file: TaskFile): FieldProblem[] {
 /** Folder on the storage: root plus sub-folder. */
 export function mountSource(entry: DataEntry): string {
   const sub = entry.mlss_platform_sub_dir?.replace(/\/+$/, "") ?? "";
-  const root = entry.mlss_platform_parent_dir.replace(/(?<=.)\/+$/, "");
+  const root = plain(entry.mlss_platform_parent_dir);
   return sub === "" ? root : `${root}/${sub}`;
 }
 
@@ -327,5 +328,10 @@ export function mountSource(entry: DataEntry): string {
 export function mountTarget(entry: DataEntry): string {
   const path =
     entry.mapping_path === undefined || entry.mapping_path === "" ? mountSource(entry) : entry.mapping_path;
+  return plain(path);
+}
+
+/** Without slashes at the end; the root folder stays `/`. */
+function plain(path: string): string {
   return path.replace(/(?<=.)\/+$/, "");
 }
