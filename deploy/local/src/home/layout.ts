@@ -4,7 +4,6 @@ import { join } from "node:path";
 export interface Layout {
   readonly home: string;
   readonly stateFile: string;
-  readonly lockFile: string;
   readonly portsFile: string;
   readonly logDir: string;
   readonly secretsDir: string;
@@ -30,7 +29,6 @@ export function layoutOf(home: string): Layout {
   return {
     home,
     stateFile: at("state.json"),
-    lockFile: at("supervisor.lock"),
     portsFile: at("ports.json"),
     logDir: at("log"),
     secretsDir: at("secrets"),

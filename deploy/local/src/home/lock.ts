@@ -1,64 +1,34 @@
-import { randomBytes } from "node:crypto";
-import { link, mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import { identityOf, isAlive, type ProcessIdentity } from "../processes/identity.ts";
-import { errorCode, readIfThere } from "./files.ts";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { errorCode } from "./files.ts";
 
 /*
- * One supervisor a folder. The lock is a file with its owner's identity, made by an atomic link; a lock whose owner is
- * gone (kill -9, power cut) is put aside. What was put aside is checked to be the dead one: of two that find it dead at
- * once, the later might otherwise put aside the lock that the earlier has just taken.
+ * One supervisor a folder. The lock is a listening socket in Linux's abstract namespace: the kernel gives it to one process
+ * and takes it back when that process ends, however it ends, so that no dead owner is ever to be found out. Elsewhere it
+ * is a socket file, which a crash leaves behind and the next owner replaces.
  */
 export interface Lock extends AsyncDisposable {
   release(): Promise<void>;
 }
 
-/** The living owner instead, when there is one. */
-export async function takeLock(file: string): Promise<Lock | ProcessIdentity> {
-  const me = await identityOf(process.pid);
-  if (me === undefined) throw new Error("this process cannot find itself");
-  await mkdir(dirname(file), { recursive: true });
-  const mine = `${file}.${randomBytes(4).toString("hex")}`;
-  await writeFile(mine, JSON.stringify(me));
+/** undefined when another process has it. */
+export async function takeLock(home: string): Promise<Lock | undefined> {
+  const name = createHash("sha256").update(home).digest("hex").slice(0, 32);
+  const server = createServer((socket) => socket.destroy());
+  server.listen(process.platform === "linux" ? `\0aiep-stack-${name}` : join(home, "supervisor.sock"));
   try {
-    for (;;) {
-      try {
-        await link(mine, file);
-        const release = async () => await rm(file, { force: true });
-        return { release, [Symbol.asyncDispose]: release };
-      } catch (error) {
-        if (errorCode(error) !== "EEXIST") throw error;
-      }
-      const text = await readIfThere(file);
-      const owner = readIdentity(text);
-      if (owner !== undefined && (await isAlive(owner))) return owner;
-      if (text !== undefined) await putAside(file, text);
-    }
-  } finally {
-    await rm(mine, { force: true });
-  }
-}
-
-async function putAside(file: string, dead: string): Promise<void> {
-  const aside = `${file}.${randomBytes(4).toString("hex")}`;
-  try {
-    await rename(file, aside);
+    await once(server, "listening");
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return; // the other one was quicker
+    if (errorCode(error) === "EADDRINUSE") return undefined;
     throw error;
   }
-  if ((await readIfThere(aside)) !== dead) await link(aside, file).catch(() => {});
-  await rm(aside, { force: true });
-}
-
-function readIdentity(text: string | undefined): ProcessIdentity | undefined {
-  try {
-    const value: unknown = JSON.parse(text ?? "");
-    if (typeof value !== "object" || value === null || !("pid" in value) || !("mark" in value))
-      return undefined;
-    const { pid, mark } = value;
-    return typeof pid === "number" && typeof mark === "string" ? { pid, mark } : undefined;
-  } catch {
-    return undefined;
-  }
+  server.unref();
+  const release = async (): Promise<void> => {
+    if (!server.listening) return;
+    server.close();
+    await once(server, "close");
+  };
+  return { release, [Symbol.asyncDispose]: release };
 }

@@ -26,9 +26,9 @@ const stop = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
   process.on(signal, () => stop.abort(new Error(`asked to stop by ${signal}`)));
 
-const lock = await takeLock(layout.lockFile);
-if ("pid" in lock) {
-  log(`another supervisor is at work: pid ${lock.pid}`);
+const lock = await takeLock(layout.home);
+if (lock === undefined) {
+  log("another supervisor is at work here");
   process.exit(3);
 }
 const identity = await identityOf(process.pid);
