@@ -2,7 +2,7 @@ import { generateKeyPair, randomBytes } from "node:crypto";
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { NatsRole } from "@aiep/service-kit";
+import type { NatsRole } from "@aiep/service-kit/nats-permissions";
 import { readIfThere, writeAtomic } from "./files.ts";
 import type { Layout } from "./layout.ts";
 

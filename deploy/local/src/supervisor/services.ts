@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { NatsRole } from "@aiep/service-kit";
+import type { NatsRole } from "@aiep/service-kit/nats-permissions";
 import type { StackConfig } from "../config.ts";
 import type { Layout } from "../home/layout.ts";
 import type { Ports } from "../home/ports.ts";

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { startDatabase, startNats } from "@aiep/dev-servers";
-import { natsPermissions } from "@aiep/service-kit";
+import { natsPermissions } from "@aiep/service-kit/nats-permissions";
 import { NATS_ROLES, type Secrets, writeDatabaseUrl } from "../home/secrets.ts";
 import { Keeper } from "./keeper.ts";
 import type { Reporter } from "./reporter.ts";
