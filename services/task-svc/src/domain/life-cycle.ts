@@ -112,7 +112,7 @@ export function requestStop(
 
 /** The intent to launch, saved before the runtime is asked (I3). Null when it was saved before, or must not be launched. */
 export function markLaunching(task: Task, now: Date): Change | null {
-  if (isEnded(task) || task.stop !== null || task.launch.kind !== "none") return null;
+  if (task.state !== "Initializing" || task.stop !== null || task.launch.kind !== "none") return null;
   const launch: Launch = { kind: "intended", attempt: 1, at: now };
   return updated(
     { ...task, launch },

@@ -1,0 +1,164 @@
+/** One holding of the controller's lease: the live tasks, each with its worker, from loading to the end (C1, C2). */
+import type { TaskId } from "@aiep/contracts";
+import type { Failpoints, Logger } from "@aiep/service-kit";
+import type { Observation, Runtime, WorkloadRef } from "../domain/runtime.ts";
+import { attemptOf, dutyOf, type Task } from "../domain/task.ts";
+import type { TaskStore } from "../store/task-store.ts";
+import { backoffMs } from "./backoff.ts";
+import { delay } from "./delay.ts";
+import { createLimiter } from "./limiter.ts";
+import { type QuotaOf, QuotaQueue } from "./quota-queue.ts";
+import { TaskWorker, type TaskWorkerDeps } from "./task-worker.ts";
+
+export interface TermDeps {
+  readonly store: TaskStore;
+  readonly runtime: Runtime;
+  readonly quotaOf: QuotaOf;
+  readonly failpoints: Failpoints;
+  readonly log: Logger;
+  readonly now: () => Date;
+  readonly launchConcurrency: number;
+  readonly resyncMs: number;
+  /** The term ends when it aborts. */
+  readonly signal: AbortSignal;
+}
+
+export class Term {
+  readonly #deps: TermDeps;
+  readonly #workers = new Map<TaskId, TaskWorker>();
+  /** Tasks being read because somebody woke us for them. */
+  readonly #arriving = new Map<TaskId, Promise<void>>();
+  readonly #quota: QuotaQueue;
+  readonly #workerDeps: TaskWorkerDeps;
+  #loaded = false;
+
+  constructor(deps: TermDeps) {
+    this.#deps = deps;
+    this.#quota = new QuotaQueue(deps.quotaOf);
+    this.#workerDeps = {
+      ...deps,
+      quota: this.#quota,
+      launches: createLimiter(deps.launchConcurrency),
+      settled: (worker) => this.#workers.delete(worker.task.facts.id),
+    };
+  }
+
+  get size(): number {
+    return this.#workers.size;
+  }
+
+  get loaded(): boolean {
+    return this.#loaded;
+  }
+
+  wake(id: TaskId, version: number): void {
+    const worker = this.#workers.get(id);
+    if (worker !== undefined) worker.wake(version);
+    else if (!this.#arriving.has(id)) this.#arriving.set(id, this.#arrive(id));
+  }
+
+  observed(observation: Observation): void {
+    this.#workers.get(observation.ref.taskId)?.observed(observation);
+  }
+
+  reconsiderQuota(): void {
+    this.#quota.reconsider();
+  }
+
+  async run(): Promise<void> {
+    const { signal, log, resyncMs } = this.#deps;
+    await this.#persist("loading live tasks", async () => await this.#load());
+    this.#loaded = true;
+    log.info({ live_tasks: this.size }, "controller active");
+    while (!signal.aborted) {
+      await this.#persist("comparing with the runtime", async () => await this.#compare());
+      await delay(resyncMs, signal);
+    }
+  }
+
+  /** The signal has aborted: waits for what is under way, again until nothing is (one may start another). */
+  async close(): Promise<void> {
+    await Promise.all(this.#arriving.values());
+    await Promise.all([...this.#workers.values()].map(async (worker) => await worker.close()));
+    this.#workers.clear();
+    this.#loaded = false;
+  }
+
+  async #load(): Promise<void> {
+    const workers: TaskWorker[] = [];
+    for await (const task of this.#deps.store.unsettled()) {
+      const worker = this.#adopt(task);
+      if (worker !== undefined) workers.push(worker);
+    }
+    // Only now: what was launched before holds its quota before anything new is granted (Q1).
+    for (const worker of workers) worker.kick();
+  }
+
+  async #arrive(id: TaskId): Promise<void> {
+    try {
+      const task = await this.#deps.store.task(id);
+      if (task !== undefined && dutyOf(task) !== "none") this.#adopt(task)?.kick();
+    } catch (error) {
+      // Nobody else will tell us of it before the next term: look again.
+      this.#deps.log.warn({ err: error, task_id: id }, "task cannot be read; trying again");
+      void delay(1000, this.#deps.signal).then(() => this.wake(id, 0));
+    } finally {
+      this.#arriving.delete(id);
+    }
+  }
+
+  #adopt(task: Task): TaskWorker | undefined {
+    if (this.#workers.has(task.facts.id) || this.#deps.signal.aborted) return undefined;
+    const worker = new TaskWorker(task, this.#workerDeps);
+    this.#workers.set(task.facts.id, worker);
+    return worker;
+  }
+
+  /** C2 */
+  async #compare(): Promise<void> {
+    const listed = new Set<string>();
+    for (const ref of await this.#deps.runtime.list()) {
+      if (this.#deps.signal.aborted) return;
+      listed.add(keyOf(ref));
+      const worker = this.#workers.get(ref.taskId);
+      if (worker === undefined || attemptOf(worker.task) !== ref.attempt) await this.#removeOrphan(ref);
+    }
+    for (const worker of this.#workers.values()) {
+      const { task } = worker;
+      const expected =
+        dutyOf(task) === "watch" && !listed.has(keyOf({ taskId: task.facts.id, attempt: attemptOf(task) }));
+      if (expected) worker.recheck();
+    }
+  }
+
+  /** The database is the truth: a workload it does not want is an orphan. It is asked last, for a task just launched. */
+  async #removeOrphan(ref: WorkloadRef): Promise<void> {
+    const { store, runtime, log, signal } = this.#deps;
+    const task = await store.task(ref.taskId);
+    if (task !== undefined && dutyOf(task) !== "none" && attemptOf(task) === ref.attempt) {
+      this.#adopt(task)?.kick();
+      return;
+    }
+    if (signal.aborted) return;
+    log.warn(
+      { task_id: ref.taskId, attempt: ref.attempt },
+      "removing a workload that belongs to no live task",
+    );
+    await runtime.remove(ref);
+  }
+
+  async #persist(what: string, work: () => Promise<void>): Promise<void> {
+    const { signal, log } = this.#deps;
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        const delayMs = backoffMs(failures, { floorMs: 200, capMs: 10_000 });
+        log.warn({ err: error, failures, delay_ms: delayMs }, `${what} failed; trying again`);
+        await delay(delayMs, signal);
+      }
+    }
+  }
+}
+
+const keyOf = (ref: WorkloadRef): string => `${ref.taskId}/${ref.attempt}`;

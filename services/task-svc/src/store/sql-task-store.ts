@@ -1,0 +1,265 @@
+/** The TaskStore on MySQL or MariaDB: writes through the commit queue, reads through MikroORM without its identity map. */
+import {
+  AiepError,
+  CE_HEADERS,
+  type CodePackageId,
+  decodeHeaderValue,
+  type GroupId,
+  type HistoryEntry,
+  type ListTasksQuery,
+  type TaskId,
+} from "@aiep/contracts";
+import {
+  type CommitQueue,
+  DuplicateKeyError,
+  fromJson,
+  OUTBOX_VERSION_KEY,
+  rowsOf,
+  type Sql,
+  type SqlPool,
+  sql,
+} from "@aiep/service-kit";
+import type { TaskEvent } from "../domain/events.ts";
+import type { Resources } from "../domain/quota.ts";
+import type { Task } from "../domain/task.ts";
+import type { Orm } from "./orm.ts";
+import { type CodePackageRow, CodePackageRowSchema, TaskRowSchema } from "./schema.ts";
+import { encodeCursor, listFilter } from "./task-list.ts";
+import { taskOf } from "./task-row.ts";
+import { insertTask, type OutboxAddress, outboxRows, TASK_AGGREGATE, updateTask } from "./task-statements.ts";
+import type {
+  ChangeContext,
+  CodePackage,
+  CommittedListener,
+  InsertOptions,
+  Submission,
+  TaskPage,
+  TaskRecord,
+  TaskStore,
+} from "./task-store.ts";
+
+export interface SqlTaskStoreDeps {
+  readonly orm: Orm;
+  readonly pool: SqlPool;
+  readonly commits: CommitQueue;
+  readonly address: OutboxAddress;
+  /** S3 */
+  readonly committed: CommittedListener;
+}
+
+interface Written {
+  readonly task: Task;
+  readonly events: readonly TaskEvent[];
+}
+
+const UNSETTLED_BATCH = 200;
+const WHOLE = ["task_config", "set_envs", "warnings"] as const;
+
+export function createTaskStore(deps: SqlTaskStoreDeps): TaskStore {
+  return new SqlTaskStore(deps);
+}
+
+class SqlTaskStore implements TaskStore {
+  readonly #deps: SqlTaskStoreDeps;
+
+  constructor(deps: SqlTaskStoreDeps) {
+    this.#deps = deps;
+  }
+
+  async insert(change: Written, submission: Submission, options: InsertOptions = {}): Promise<void> {
+    const { task, events } = change;
+    await this.#commit(task, [
+      insertTask(task, submission),
+      ...outboxRows(task, events, this.#deps.address, options),
+      ...(options.also ?? []),
+    ]);
+  }
+
+  async save(change: Written, context: ChangeContext = {}): Promise<void> {
+    const { task, events } = change;
+    if (events.length === 0) throw new TypeError("a change without an event is no change (L1)");
+    const rows = outboxRows(task, events, this.#deps.address, context);
+    try {
+      await this.#commit(task, [updateTask(task, task.version - events.length), ...rows]);
+    } catch (error) {
+      if (!DuplicateKeyError.is(error, OUTBOX_VERSION_KEY)) throw error;
+      throw new AiepError("VERSION_CONFLICT", `Task ${task.facts.id} was changed at the same moment.`, {
+        cause: error,
+      });
+    }
+  }
+
+  async recordLaunched(id: TaskId, at: Date): Promise<void> {
+    await this.#keep(
+      id,
+      sql("UPDATE tasks SET launched_at = ? WHERE id = ? AND launched_at IS NULL", [at, id]),
+    );
+  }
+
+  async recordRemoved(id: TaskId, at: Date): Promise<void> {
+    await this.#keep(
+      id,
+      sql("UPDATE tasks SET removed_at = ?, unsettled = 0 WHERE id = ? AND removed_at IS NULL", [at, id]),
+    );
+  }
+
+  async task(id: TaskId): Promise<Task | undefined> {
+    const [row] = await this.#em().find(TaskRowSchema, { id }, { disableIdentityMap: true });
+    return row === undefined ? undefined : taskOf(row);
+  }
+
+  async get(id: TaskId): Promise<TaskRecord | undefined> {
+    const [row] = await this.#em().find(
+      TaskRowSchema,
+      { id, deleted_at: null },
+      { disableIdentityMap: true, populate: [...WHOLE] },
+    );
+    if (row === undefined) return undefined;
+    return {
+      task: taskOf(row),
+      taskConfig: row.task_config,
+      setEnvs: row.set_envs,
+      warnings: row.warnings,
+    };
+  }
+
+  async findByPrefix(prefix: string, groups: readonly GroupId[] | "all", limit: number) {
+    if (groups !== "all" && groups.length === 0) return [];
+    const inGroups = groups === "all" ? "" : ` AND group_id IN ${rowsOf(1, groups.length)}`;
+    return await this.#deps.pool.query<{ id: TaskId; name: string; state: Task["state"] }>(
+      `SELECT id, name, state FROM tasks WHERE id LIKE ? AND deleted_at IS NULL${inGroups} ORDER BY seq DESC LIMIT ?`,
+      [`${prefix}%`, ...(groups === "all" ? [] : groups), limit],
+    );
+  }
+
+  async list(query: ListTasksQuery, groups: readonly GroupId[] | "all"): Promise<TaskPage> {
+    const where = listFilter(query, groups);
+    if (where === undefined) return { tasks: [], nextCursor: null };
+    const rows = await this.#em().find(TaskRowSchema, where, {
+      orderBy: { seq: "desc" },
+      limit: query.limit + 1,
+      disableIdentityMap: true,
+    });
+    const page = rows.slice(0, query.limit);
+    const last = page.at(-1);
+    const more = rows.length > page.length && last !== undefined;
+    return { tasks: page.map(taskOf), nextCursor: more ? encodeCursor(last.seq, query) : null };
+  }
+
+  async history(id: TaskId, afterVersion: number, limit: number): Promise<readonly HistoryEntry[]> {
+    const rows = await this.#deps.pool.query<HistoryRow>(
+      `SELECT aggregate_version, type, created_at, headers, payload FROM outbox
+       WHERE aggregate_type = ? AND aggregate_id = ? AND aggregate_version > ?
+       ORDER BY aggregate_version LIMIT ?`,
+      [TASK_AGGREGATE, id, afterVersion, limit],
+    );
+    return rows.map(historyEntryOf);
+  }
+
+  async *unsettled(): AsyncIterable<Task> {
+    let after = 0;
+    for (;;) {
+      const rows = await this.#em().find(
+        TaskRowSchema,
+        { unsettled: true, seq: { $gt: after } },
+        { orderBy: { seq: "asc" }, limit: UNSETTLED_BATCH, disableIdentityMap: true },
+      );
+      for (const row of rows) yield taskOf(row);
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < UNSETTLED_BATCH) return;
+      after = last.seq;
+    }
+  }
+
+  async usage(namespaces: readonly string[]): Promise<ReadonlyMap<string, Resources>> {
+    if (namespaces.length === 0) return new Map();
+    const rows = await this.#deps.pool.query<
+      { namespace: string } & Record<"cpu" | "memory_gb" | "gpu", number>
+    >(
+      `SELECT namespace, SUM(cpu) AS cpu, SUM(memory_gb) AS memory_gb, SUM(gpu) AS gpu FROM tasks
+       WHERE namespace IN ${rowsOf(1, namespaces.length)} AND state IN ('Initializing', 'Running') AND attempt > 0
+       GROUP BY namespace`,
+      [...namespaces],
+    );
+    return new Map(
+      rows.map((row) => [
+        row.namespace,
+        { cpu: Number(row.cpu), memoryGb: Number(row.memory_gb), gpu: Number(row.gpu) },
+      ]),
+    );
+  }
+
+  async insertCodePackage(codePackage: CodePackage): Promise<CodePackage> {
+    const { id, groupId, sha256, sizeBytes, fileCount, createdBy, createdAt } = codePackage;
+    await this.#deps.pool.execute(
+      `INSERT IGNORE INTO code_packages (id, group_id, sha256, size_bytes, file_count, created_by, created_at)
+       VALUES ${rowsOf(1, 7)}`,
+      [id, groupId, sha256, sizeBytes, fileCount, createdBy, createdAt],
+    );
+    // The same bytes in the same group are the same package: whoever came first named it.
+    const stored = await this.codePackageBySha(groupId, sha256);
+    if (stored === undefined) throw new AiepError("INTERNAL", "The code package was not kept.");
+    return stored;
+  }
+
+  async codePackage(id: CodePackageId): Promise<CodePackage | undefined> {
+    return codePackageOf(await this.#em().find(CodePackageRowSchema, { id }, { disableIdentityMap: true }));
+  }
+
+  async codePackageBySha(groupId: GroupId, sha256: string): Promise<CodePackage | undefined> {
+    return codePackageOf(
+      await this.#em().find(
+        CodePackageRowSchema,
+        { group_id: groupId, sha256 },
+        { disableIdentityMap: true },
+      ),
+    );
+  }
+
+  #em() {
+    return this.#deps.orm.em.fork();
+  }
+
+  async #commit(task: Task, statements: readonly Sql[]): Promise<void> {
+    await this.#deps.commits.commit({ key: task.facts.id, statements });
+    this.#deps.committed({ taskId: task.facts.id, version: task.version });
+  }
+
+  async #keep(id: TaskId, statement: Sql): Promise<void> {
+    await this.#deps.commits.commit({ key: id, statements: [statement] });
+  }
+}
+
+interface HistoryRow {
+  readonly aggregate_version: number;
+  readonly type: string;
+  readonly created_at: Date;
+  readonly headers: string;
+  readonly payload: string;
+}
+
+function historyEntryOf(row: HistoryRow): HistoryEntry {
+  // Both columns were written by newOutboxRecord.
+  const headers = fromJson(row.headers) as Readonly<Record<string, string>>;
+  const by = headers[CE_HEADERS.authid];
+  return {
+    version: row.aggregate_version,
+    type: row.type,
+    time: row.created_at.toISOString(),
+    by: by === undefined ? null : decodeHeaderValue(by),
+    data: fromJson(row.payload) as Record<string, unknown>,
+  };
+}
+
+function codePackageOf([row]: readonly CodePackageRow[]): CodePackage | undefined {
+  if (row === undefined) return undefined;
+  return {
+    id: row.id as CodePackageId, // our own writing
+    sha256: row.sha256,
+    sizeBytes: row.size_bytes,
+    fileCount: row.file_count,
+    groupId: row.group_id as GroupId,
+    createdBy: row.created_by,
+    createdAt: row.created_at,
+  };
+}
