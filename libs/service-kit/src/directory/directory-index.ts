@@ -17,30 +17,44 @@ export interface Membership {
 /** The directory with its look-ups (D29). Immutable: a new version is a new index. */
 export class DirectoryIndex {
   readonly document: Directory;
+  readonly #users: ReadonlyMap<string, DirectoryUser>;
+  readonly #groups: ReadonlyMap<string, DirectoryGroup>;
+  readonly #namespaces: ReadonlyMap<string, DirectoryNamespace>;
+  readonly #memberships: ReadonlyMap<string, readonly Membership[]>;
 
   constructor(document: Directory) {
     this.document = document;
+    this.#users = new Map(document.users.map((user) => [user.name, user]));
+    this.#groups = new Map(document.groups.map((group) => [group.id, group]));
+    this.#namespaces = new Map(document.namespaces.map((namespace) => [namespace.name, namespace]));
+    const memberships = new Map<string, Membership[]>();
+    for (const group of document.groups) {
+      for (const { user, role } of group.members) {
+        memberships.set(user, [...(memberships.get(user) ?? []), { group, role }]);
+      }
+    }
+    this.#memberships = memberships;
   }
 
-  user(_name: string): DirectoryUser | undefined {
-    throw new Error("pending");
+  user(name: string): DirectoryUser | undefined {
+    return this.#users.get(name);
   }
 
-  group(_id: string): DirectoryGroup | undefined {
-    throw new Error("pending");
+  group(id: string): DirectoryGroup | undefined {
+    return this.#groups.get(id);
   }
 
   /** Empty when the user is in none or unknown. */
-  groupsOf(_user: string): readonly Membership[] {
-    throw new Error("pending");
+  groupsOf(user: string): readonly Membership[] {
+    return this.#memberships.get(user) ?? [];
   }
 
-  membership(_user: string, _groupId: string): Membership | undefined {
-    throw new Error("pending");
+  membership(user: string, groupId: string): Membership | undefined {
+    return this.groupsOf(user).find((membership) => membership.group.id === groupId);
   }
 
-  namespace(_name: string): DirectoryNamespace | undefined {
-    throw new Error("pending");
+  namespace(name: string): DirectoryNamespace | undefined {
+    return this.#namespaces.get(name);
   }
 
   get roots(): readonly DirectoryStorageRoot[] {
@@ -48,27 +62,47 @@ export class DirectoryIndex {
   }
 
   /** The deepest root that holds the absolute path, by whole segments; `..` is never inside. */
-  rootFor(_path: string): DirectoryStorageRoot | undefined {
-    throw new Error("pending");
+  rootFor(path: string): DirectoryStorageRoot | undefined {
+    if (path.split("/").includes("..")) return undefined;
+    return this.roots
+      .filter((root) => isInside(path, root.path))
+      .reduce<DirectoryStorageRoot | undefined>(
+        (deepest, root) => (deepest === undefined || root.path.length > deepest.path.length ? root : deepest),
+        undefined,
+      );
   }
 
   /** By name or by URL, the group's own before public ones. */
-  image(_nameOrUrl: string, _groupId: string): DirectoryImage | undefined {
-    throw new Error("pending");
+  image(nameOrUrl: string, groupId: string): DirectoryImage | undefined {
+    const named = this.document.images.filter((image) => image.name === nameOrUrl || image.url === nameOrUrl);
+    return (
+      named.find((image) => image.group_id === groupId) ?? named.find((image) => image.group_id === null)
+    );
   }
 
   material(
-    _key: Pick<DirectoryMaterial, "type" | "group_id" | "id" | "version_id">,
+    key: Pick<DirectoryMaterial, "type" | "group_id" | "id" | "version_id">,
   ): DirectoryMaterial | undefined {
-    throw new Error("pending");
+    return this.document.materials.find(
+      (material) =>
+        material.type === key.type &&
+        material.group_id === key.group_id &&
+        material.id === key.id &&
+        material.version_id === key.version_id,
+    );
   }
 
   /** By name or by id. */
-  proxyUser(_nameOrId: string): DirectoryProxyUser | undefined {
-    throw new Error("pending");
+  proxyUser(nameOrId: string): DirectoryProxyUser | undefined {
+    return this.document.proxy_users.find((proxy) => proxy.name === nameOrId || proxy.id === nameOrId);
   }
 
-  gpuType(_name: string): DirectoryGpuType | undefined {
-    throw new Error("pending");
+  gpuType(name: string): DirectoryGpuType | undefined {
+    return this.document.gpu_types.find((type) => type.name === name);
   }
+}
+
+function isInside(path: string, root: string): boolean {
+  const base = root.replace(/\/+$/, "");
+  return path === base || path.startsWith(`${base}/`) || base === "";
 }
