@@ -138,7 +138,11 @@ async function createOnce(
     key,
     fingerprint: fingerprintOf(content),
   };
-  const answerOf = (record: TaskRecord) => ({ status: route.status, body: taskDetail(record) });
+  let made: TaskDetail | undefined;
+  const answerOf = (record: TaskRecord) => {
+    made ??= taskDetail(record);
+    return { status: route.status, body: made };
+  };
   const { answer, replayed } = await idempotency.once(once, async () =>
     answerOf(
       await perform({
@@ -147,6 +151,7 @@ async function createOnce(
       }),
     ),
   );
+  if (!replayed && made !== undefined) return { detail: made, replayed };
   const stored = taskDetailSchema.safeParse(answer.body);
   if (!stored.success)
     throw new AiepError("INTERNAL", "The stored answer of this Idempotency-Key cannot be read.", {

@@ -3,12 +3,11 @@
  * states). The events table is the source of both; a wake only says "read on", so a lost or doubled wake does no harm.
  */
 import { type HistoryEntry, isTerminal, type TaskId, taskState } from "@aiep/contracts";
-import { isEnded } from "../domain/task.ts";
 import type { TaskStore } from "../store/task-store.ts";
 import { type TaskChanges, watchTask } from "./watch-task.ts";
 
 export interface FollowDeps {
-  readonly store: Pick<TaskStore, "history" | "task">;
+  readonly store: Pick<TaskStore, "history">;
   readonly changes: TaskChanges;
 }
 
@@ -23,7 +22,7 @@ export async function* followTask(
 ): AsyncGenerator<HistoryEntry, void, void> {
   using watch = watchTask(deps.changes, id, signal);
   let version = afterVersion;
-  let first = true;
+  if (await isTheEnd(deps, id, version)) return;
   while (!signal.aborted) {
     const entries = await deps.store.history(id, version, PAGE);
     for (const entry of entries) {
@@ -31,17 +30,15 @@ export async function* followTask(
       version = entry.version;
       if (isEnd(entry)) return;
     }
-    if (entries.length === PAGE) continue;
-    if (first && (await isOver(deps, id, version))) return;
-    first = false;
-    if (!(await watch.changed())) return;
+    if (entries.length < PAGE && !(await watch.changed())) return;
   }
 }
 
-/** Nothing follows after `version`: the caller has seen the end, or the task is gone. */
-async function isOver({ store }: FollowDeps, id: TaskId, version: number): Promise<boolean> {
-  const task = await store.task(id);
-  return task === undefined || (isEnded(task) && task.version <= version);
+/** Whoever resumes after the terminal event has seen everything. */
+async function isTheEnd({ store }: FollowDeps, id: TaskId, version: number): Promise<boolean> {
+  if (version === 0) return false;
+  const [entry] = await store.history(id, version - 1, 1);
+  return entry?.version === version && isEnd(entry);
 }
 
 /** `deleted` carries no state and comes only after an end. */

@@ -8,11 +8,21 @@ export interface TaskChanges {
 }
 
 export interface TaskWatch extends Disposable {
-  /** True after a change since the last call (at once when it came in between), false when the signal was aborted. */
+  /**
+   * True when it is time to look again: after a change since the last call (at once when it came in between), or after a
+   * while without one, should the message of another replica have been lost. False when the signal was aborted.
+   */
   changed(): Promise<boolean>;
 }
 
-export function watchTask(changes: TaskChanges, id: TaskId, signal: AbortSignal): TaskWatch {
+const LOOK_AGAIN_MS = 15_000;
+
+export function watchTask(
+  changes: TaskChanges,
+  id: TaskId,
+  signal: AbortSignal,
+  { lookAgainMs = LOOK_AGAIN_MS }: { readonly lookAgainMs?: number } = {},
+): TaskWatch {
   let pending = false;
   let wake: (() => void) | undefined;
   const unsubscribe = changes.subscribe(id, () => {
@@ -21,17 +31,21 @@ export function watchTask(changes: TaskChanges, id: TaskId, signal: AbortSignal)
   });
   const onAbort = () => wake?.();
   signal.addEventListener("abort", onAbort);
+
+  const sleep = async () => {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+      timer = setTimeout(resolve, lookAgainMs);
+    });
+    clearTimeout(timer);
+    wake = undefined;
+  };
   return {
     changed: async () => {
-      if (!pending && !signal.aborted) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-        wake = undefined;
-      }
-      const seen = pending;
+      if (!pending && !signal.aborted) await sleep();
       pending = false;
-      return seen && !signal.aborted;
+      return !signal.aborted;
     },
     [Symbol.dispose]: () => {
       unsubscribe();
