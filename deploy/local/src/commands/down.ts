@@ -1,5 +1,6 @@
 import { goneWithin, signalProcess } from "../processes/identity.ts";
 import { endLeftovers } from "../processes/leftovers.ts";
+import { runningNodes } from "../processes/task-nodes.ts";
 import { seconds } from "../terminal.ts";
 import { type CommandContext, liveState } from "./context.ts";
 
@@ -31,4 +32,9 @@ export async function down({ layout, terminal }: CommandContext): Promise<void> 
   terminal.say(
     `the stack is down (${seconds(performance.now() - started)}); its data stay in ${layout.home}`,
   );
+  const { length } = await runningNodes(layout.runtimeDir);
+  if (length > 0)
+    terminal.say(
+      `${length} task ${length === 1 ? "node runs" : "nodes run"} on; the next start adopts them, reset ends them`,
+    );
 }

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
 import { UsageError } from "../config.ts";
+import { endNodes } from "../processes/task-nodes.ts";
 import type { CommandContext } from "./context.ts";
 import { down } from "./down.ts";
 
@@ -9,6 +10,8 @@ export async function reset(context: CommandContext, { yes }: { readonly yes: bo
   const { layout, terminal } = context;
   if (!yes) await confirm(layout.home);
   await down(context);
+  const ended = await endNodes(layout.runtimeDir);
+  if (ended > 0) terminal.say(`ended ${ended} running task ${ended === 1 ? "node" : "nodes"}`);
   await rm(layout.home, { recursive: true, force: true });
   terminal.say(`${layout.home} is removed`);
 }
