@@ -15,7 +15,7 @@ export function registerStreamRoutes(app: FastifyInstance, deps: StreamRoutesDep
     const { task } = await findTask(deps, request.principal, request.params.task_id);
     const { id } = task.facts;
     const stream = sse(reply, request.raw, { signal: request.signal });
-    const after = lastSeen(request.lastEventId ?? request.query.last_event_id);
+    const after = lastSeen(request.lastEventId ?? request.query.last_event_id, task.version);
     for await (const entry of followTask(deps, id, after, stream.closed)) {
       await stream.ready();
       if (!stream.send({ event: "status", id: String(entry.version), data: entry })) return undefined;
@@ -27,7 +27,8 @@ export function registerStreamRoutes(app: FastifyInstance, deps: StreamRoutesDep
   });
 }
 
-/** An id that is no version of ours starts from the beginning: too much is better than a gap. */
-function lastSeen(lastEventId: string | undefined): number {
-  return lastEventId !== undefined && /^\d{1,9}$/.test(lastEventId) ? Number(lastEventId) : 0;
+/** An id that is no version of this task starts from the beginning: too much is better than a gap. */
+function lastSeen(lastEventId: string | undefined, version: number): number {
+  const seen = lastEventId !== undefined && /^\d{1,9}$/.test(lastEventId) ? Number(lastEventId) : 0;
+  return seen > version ? 0 : seen;
 }

@@ -85,6 +85,7 @@ describe("following a task", () => {
           history: async (_: unknown, afterVersion: number, limit: number) =>
             written.filter(({ version }) => version > afterVersion).slice(0, limit),
         };
+        write(after); // nobody has seen what is not yet written
         const seen: number[] = [];
         const following = (async () => {
           const events = followTask({ store, changes }, ID, after, new AbortController().signal);

@@ -13,7 +13,7 @@ export interface FollowDeps {
 
 const PAGE = 200;
 
-/** Ends after the terminal event, also when that is at or before `afterVersion`; or when the signal is aborted. */
+/** `afterVersion` is one the task has reached. Ends after the terminal event, also when that is at or before `afterVersion`; or when the signal is aborted. */
 export async function* followTask(
   deps: FollowDeps,
   id: TaskId,
