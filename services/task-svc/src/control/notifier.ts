@@ -22,11 +22,6 @@ export interface TaskNotifier {
   subscribe(id: TaskId, listener: TaskChangeListener): () => void;
   /** Changes of every task. */
   onAny(listener: TaskChangeListener): () => void;
-  /** Resolves true when the task is above this version, false after `timeoutMs` or when the signal aborts. */
-  waitForChange(
-    id: TaskId,
-    options: { readonly afterVersion: number; readonly timeoutMs: number; readonly signal?: AbortSignal },
-  ): Promise<boolean>;
 }
 
 export function createTaskNotifier(): TaskNotifier {
@@ -51,21 +46,6 @@ export function createTaskNotifier(): TaskNotifier {
     onAny(listener) {
       any.add(listener);
       return () => any.delete(listener);
-    },
-    async waitForChange(id, { afterVersion, timeoutMs, signal }) {
-      if (signal?.aborted) return false;
-      return await new Promise<boolean>((resolve) => {
-        const finish = (changed: boolean) => {
-          clearTimeout(timer);
-          unsubscribe();
-          signal?.removeEventListener("abort", onAbort);
-          resolve(changed);
-        };
-        const onAbort = () => finish(false);
-        const timer = setTimeout(() => finish(false), timeoutMs);
-        const unsubscribe = subscribe(id, ({ version }) => version > afterVersion && finish(true));
-        signal?.addEventListener("abort", onAbort, { once: true });
-      });
     },
   };
 }

@@ -3,7 +3,19 @@
  * that MariaDB and MySQL give the same back; a test compares the columns here with the migrated database.
  */
 import type { TaskFile, TaskNode, TaskSpec } from "@aiep/contracts";
-import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+import { defineEntity, type InferEntity, p, Type } from "@mikro-orm/core";
+
+class JsonText extends Type<unknown, string> {
+  override convertToJSValue(value: unknown): unknown {
+    return typeof value === "string" ? JSON.parse(value) : value;
+  }
+
+  override getColumnType(): string {
+    return "mediumtext";
+  }
+}
+
+const json = <T>() => p.type(JsonText).$type<T>();
 
 export const TaskRowSchema = defineEntity({
   name: "TaskRow",
@@ -22,12 +34,12 @@ export const TaskRowSchema = defineEntity({
     state: p.string(),
     reason: p.string(),
     message: p.text(),
-    nodes: p.json<TaskNode[]>(),
-    spec: p.json<TaskSpec>(),
-    task_config: p.json<TaskFile>().lazy(),
-    set_envs: p.json<Record<string, string>>().lazy(),
-    warnings: p.json<string[]>().lazy(),
-    labels: p.json<Record<string, string>>(),
+    nodes: json<TaskNode[]>(),
+    spec: json<TaskSpec>(),
+    task_config: json<TaskFile>().lazy(),
+    set_envs: json<Record<string, string>>().lazy(),
+    warnings: json<string[]>().lazy(),
+    labels: json<Record<string, string>>(),
     created_by: p.string(),
     proxy_user: p.string().nullable(),
     gen_ai_llm: p.boolean(),
