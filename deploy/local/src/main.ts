@@ -15,6 +15,7 @@ import { down } from "./commands/down.ts";
 import { logs } from "./commands/logs.ts";
 import { quickstart } from "./commands/quickstart.ts";
 import { reset } from "./commands/reset.ts";
+import { environment, pause } from "./commands/service.ts";
 import { status } from "./commands/status.ts";
 import { up } from "./commands/up.ts";
 import { loadConfig, UsageError } from "./config.ts";
@@ -27,6 +28,8 @@ const USAGE = `usage: npm run stack -- COMMAND
   down            stop everything; data stay, running tasks go on and are adopted by the next start
   status          what runs, where, since when   (-o json)
   logs [NAME…]    the programs' own logs   (-f follows, -n LINES)
+  env NAME        the environment of a service, to run it by hand (secrets as names of files)
+  stop NAME       stops one service, so that yours can take its place;  start NAME  brings it back
   reset           down, then remove all data   (--yes without asking)
   quickstart      up, then a distributed training job with its live log
 
@@ -55,6 +58,13 @@ async function main(argv: readonly string[]): Promise<number> {
       return await status(context, values.output === "json" ? "json" : "table");
     case "logs":
       return await logs(context, { names, follow: values.follow, lines: Number(values.lines) || 50 });
+    case "env":
+      await environment(context, names);
+      return 0;
+    case "stop":
+    case "start":
+      await pause(context, command, names);
+      return 0;
     case "reset":
       await reset(context, { yes: values.yes });
       return 0;

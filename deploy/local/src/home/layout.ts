@@ -5,6 +5,7 @@ export interface Layout {
   readonly home: string;
   readonly stateFile: string;
   readonly portsFile: string;
+  readonly pausedFile: string;
   readonly logDir: string;
   readonly secretsDir: string;
   readonly jwksFile: string;
@@ -30,6 +31,7 @@ export function layoutOf(home: string): Layout {
     home,
     stateFile: at("state.json"),
     portsFile: at("ports.json"),
+    pausedFile: at("paused"),
     logDir: at("log"),
     secretsDir: at("secrets"),
     jwksFile: at("jwks.json"),

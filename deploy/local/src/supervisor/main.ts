@@ -9,6 +9,7 @@ import { writeClientContext } from "../home/client-context.ts";
 import { ensureDirectory } from "../home/directory.ts";
 import { layoutOf } from "../home/layout.ts";
 import { takeLock } from "../home/lock.ts";
+import { PAUSE_SIGNAL, readPaused, writePaused } from "../home/paused.ts";
 import { preparePorts } from "../home/ports.ts";
 import { ensureSecrets } from "../home/secrets.ts";
 import { identityOf } from "../processes/identity.ts";
@@ -47,6 +48,7 @@ const reporter = new Reporter(layout.stateFile, {
   processes: [],
 });
 reporter.update({});
+await writePaused(layout.pausedFile, []);
 let stack: ReturnType<typeof createStack> | undefined;
 try {
   const ports = await preparePorts(layout.portsFile, config.port);
@@ -60,12 +62,20 @@ try {
   const readyMs = Math.round(performance.now() - started);
   reporter.update({ phase: "ready", ready_ms: readyMs });
   log(`ready in ${readyMs} ms at ${url}`);
+  const running = stack;
+  let changes = Promise.resolve();
+  process.on(PAUSE_SIGNAL, () => {
+    changes = changes
+      .then(async () => await running.pause(await readPaused(layout.pausedFile)))
+      .catch((error: unknown) => log(String(error)));
+  });
   await new Promise((resolve) => {
     if (stop.signal.aborted) resolve(undefined);
     stop.signal.addEventListener("abort", resolve);
   });
   log(String(stop.signal.reason));
   reporter.update({ phase: "stopping" });
+  await changes;
   await stack.stop();
   reporter.update({ phase: "stopped" });
 } catch (error) {

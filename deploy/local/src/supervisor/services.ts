@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { NatsRole } from "@aiep/service-kit/nats-permissions";
 import type { StackConfig } from "../config.ts";
 import type { Layout } from "../home/layout.ts";
@@ -13,61 +12,88 @@ import type { Unit } from "./unit.ts";
  * and learns its secrets from files (D10); nothing of our own environment reaches it but what config.ts names.
  */
 
-/** Services with a database of their own (D3). */
-export const DATABASES = { "task-svc": "aiep_task", "log-svc": "aiep_log" } as const;
-
 export interface Programs {
   readonly config: StackConfig;
   readonly layout: Layout;
   readonly ports: Ports;
 }
 
-export function taskService(programs: Programs): Unit {
-  const { layout, ports } = programs;
-  return service(programs, {
-    name: "task-svc",
-    entry: "services/task-svc/src/main.ts",
-    port: ports.task_http,
-    probePort: ports.task_probe,
-    env: {
-      ...database("task-svc", layout),
-      AIEP_HTTP_PORT: String(ports.task_http),
-      AIEP_RUNTIME: "local",
-      AIEP_LOCAL_STATE_DIR: layout.runtimeDir,
-      AIEP_LOCAL_LOGS_DIR: layout.podLogsDir,
-      AIEP_CODE_PACKAGE_DIR: layout.codePackagesDir,
-    },
+/** Services with a database of their own (D3). */
+export const DATABASES = { "task-svc": "aiep_task", "log-svc": "aiep_log" } as const;
+
+export const SERVICES = ["task-svc", "log-svc", "log-agent"] as const;
+export type ServiceProgram = (typeof SERVICES)[number];
+
+interface ServiceFacts {
+  readonly entry: string;
+  readonly port: number;
+  readonly probePort: number;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+function factsOf(name: ServiceProgram, { layout, ports }: Programs): ServiceFacts {
+  switch (name) {
+    case "task-svc":
+      return {
+        entry: "services/task-svc/src/main.ts",
+        port: ports.task_http,
+        probePort: ports.task_probe,
+        env: {
+          AIEP_HTTP_PORT: String(ports.task_http),
+          AIEP_DATABASE_URL_FILE: databaseUrlFile(layout, name),
+          AIEP_JWKS: layout.jwksFile,
+          AIEP_DIRECTORY_FILE: layout.directoryFile,
+          AIEP_RUNTIME: "local",
+          AIEP_LOCAL_STATE_DIR: layout.runtimeDir,
+          AIEP_LOCAL_LOGS_DIR: layout.podLogsDir,
+          AIEP_CODE_PACKAGE_DIR: layout.codePackagesDir,
+        },
+      };
+    case "log-svc":
+      return {
+        entry: "services/log-svc/src/main.ts",
+        port: ports.log_http,
+        probePort: ports.log_probe,
+        env: {
+          AIEP_HTTP_PORT: String(ports.log_http),
+          AIEP_DATABASE_URL_FILE: databaseUrlFile(layout, name),
+          AIEP_JWKS: layout.jwksFile,
+          AIEP_DIRECTORY_FILE: layout.directoryFile,
+          AIEP_LOG_STORE: `dir:${layout.logStoreDir}`,
+        },
+      };
+    case "log-agent":
+      return {
+        entry: "services/log-svc/src/agent/main.ts",
+        port: ports.agent_probe,
+        probePort: ports.agent_probe,
+        env: { AIEP_LOGS_DIR: layout.podLogsDir, AIEP_AGENT_STATE_DIR: layout.agentDir },
+      };
+  }
+}
+
+/** What a service finds in its environment, besides what it inherits. Secrets appear as names of files only. */
+export function environmentOf(name: ServiceProgram, programs: Programs): Readonly<Record<string, string>> {
+  const { env, probePort } = factsOf(name, programs);
+  return { ...nats(name, programs), AIEP_METRICS_PORT: String(probePort), ...env };
+}
+
+export function service(name: ServiceProgram, programs: Programs): Unit {
+  const { config, layout } = programs;
+  const { entry, port, probePort } = factsOf(name, programs);
+  return serviceUnit({
+    name,
+    address: `127.0.0.1:${port}`,
+    logFile: join(layout.logDir, `${name}.log`),
+    node: config.node,
+    args: [join(config.root, entry)],
+    cwd: layout.home,
+    env: { ...config.childEnv, ...environmentOf(name, programs) },
+    readyUrl: `http://127.0.0.1:${probePort}/readyz`,
   });
 }
 
-export function logService(programs: Programs): Unit {
-  const { layout, ports } = programs;
-  return service(programs, {
-    name: "log-svc",
-    entry: "services/log-svc/src/main.ts",
-    port: ports.log_http,
-    probePort: ports.log_probe,
-    env: {
-      ...database("log-svc", layout),
-      AIEP_HTTP_PORT: String(ports.log_http),
-      AIEP_LOG_STORE: pathToFileURL(layout.logStoreDir).href.replace("file://", "dir:"),
-    },
-  });
-}
-
-export function logAgent(programs: Programs): Unit {
-  const { layout, ports } = programs;
-  return service(programs, {
-    name: "log-agent",
-    entry: "services/log-svc/src/agent/main.ts",
-    port: ports.agent_probe,
-    probePort: ports.agent_probe,
-    env: { AIEP_LOGS_DIR: layout.podLogsDir, AIEP_AGENT_STATE_DIR: layout.agentDir },
-  });
-}
-
-export function proxy(programs: Programs): Unit {
-  const { config, layout, ports } = programs;
+export function proxy({ config, layout, ports }: Programs): Unit {
   return serviceUnit({
     name: "proxy",
     address: `127.0.0.1:${ports.http}`,
@@ -99,43 +125,10 @@ export function topologyProgram(programs: Programs) {
   };
 }
 
-interface ServiceFacts {
-  readonly name: "task-svc" | "log-svc" | "log-agent";
-  readonly entry: string;
-  readonly port: number;
-  readonly probePort: number;
-  readonly env: Readonly<Record<string, string>>;
-}
-
-function service(programs: Programs, { name, entry, port, probePort, env }: ServiceFacts): Unit {
-  const { config, layout } = programs;
-  return serviceUnit({
-    name,
-    address: `127.0.0.1:${port}`,
-    logFile: join(layout.logDir, `${name}.log`),
-    node: config.node,
-    args: [join(config.root, entry)],
-    cwd: layout.home,
-    env: {
-      ...config.childEnv,
-      ...nats(name, programs),
-      AIEP_METRICS_PORT: String(probePort),
-      AIEP_JWKS: layout.jwksFile,
-      AIEP_DIRECTORY_FILE: layout.directoryFile,
-      ...env,
-    },
-    readyUrl: `http://127.0.0.1:${probePort}/readyz`,
-  });
-}
-
 function nats(role: NatsRole, { layout, ports }: Programs): Record<string, string> {
   return {
     AIEP_NATS_URL: `nats://127.0.0.1:${ports.nats}`,
     AIEP_NATS_USER: role,
     AIEP_NATS_PASSWORD_FILE: natsPasswordFile(layout, role),
   };
-}
-
-function database(name: keyof typeof DATABASES, layout: Layout): Record<string, string> {
-  return { AIEP_DATABASE_URL_FILE: databaseUrlFile(layout, name) };
 }

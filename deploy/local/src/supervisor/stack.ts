@@ -9,11 +9,11 @@ import { serverUnit } from "./server-unit.ts";
 import { runOnce } from "./service-unit.ts";
 import {
   DATABASES,
-  logAgent,
-  logService,
   type Programs,
   proxy,
-  taskService,
+  SERVICES,
+  type ServiceProgram,
+  service,
   topologyProgram,
 } from "./services.ts";
 
@@ -33,6 +33,8 @@ export interface Stack {
   /** Returns when everything is ready; after a failure or an abort, stop() what runs. */
   start(signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
+  /** Stops the services named and starts the others that are stopped; called again and again with the whole list. */
+  pause(names: readonly string[]): Promise<void>;
 }
 
 const GiB = 1024 ** 3;
@@ -70,9 +72,9 @@ export function createStack({ programs, secrets, reporter, log }: StackDeps): St
   const report = reporter.process.bind(reporter);
   const nats = new Keeper({ unit: natsUnit, report, log, restarted: topology });
   const database = new Keeper({ unit: databaseUnit, report, log });
-  const services = [taskService(programs), logService(programs), logAgent(programs)].map(
-    (unit) => new Keeper({ unit, report, log }),
-  );
+  const keep = (name: ServiceProgram): Keeper => new Keeper({ unit: service(name, programs), report, log });
+  const services = new Map(SERVICES.map((name) => [name, keep(name)]));
+  const paused = new Set<ServiceProgram>();
   const front = new Keeper({ unit: proxy(programs), report, log });
 
   async function createDatabases(): Promise<void> {
@@ -100,13 +102,26 @@ export function createStack({ programs, secrets, reporter, log }: StackDeps): St
         front.start(),
       ]);
       signal.throwIfAborted();
-      await all(services.map(async (service) => await service.start()));
+      await all([...services.values()].map(async (keeper) => await keeper.start()));
       signal.throwIfAborted();
     },
     stop: async () => {
       await front.stop();
-      await Promise.all(services.map(async (service) => await service.stop()));
+      await Promise.all([...services.values()].map(async (keeper) => await keeper.stop()));
       await Promise.all([nats.stop(), database.stop()]);
+    },
+    pause: async (names) => {
+      for (const name of SERVICES) {
+        if (names.includes(name) === paused.has(name)) continue;
+        if (paused.delete(name)) {
+          const keeper = keep(name);
+          services.set(name, keeper);
+          await keeper.start();
+        } else {
+          paused.add(name);
+          await services.get(name)?.stop();
+        }
+      }
     },
   };
 }
