@@ -1,0 +1,93 @@
+/**
+ * Batches to the LOG stream. Publishes until the bus has acknowledged; a refusal (stream full, no leader, no connection)
+ * is waited out with growing pauses, while the files keep what comes.
+ *
+ * P1 A batch is published again unchanged, under the same id (L1).
+ * P2 At most `window` batches are on their way over all sources, so memory is bounded whatever the bus does.
+ */
+import { LOG_HEADERS, logSubject, type PodFile } from "@aiep/contracts";
+import { type Bus, type Logger, publishMessage } from "@aiep/service-kit";
+import { countLines } from "../domain/cri.ts";
+import { pause } from "../util/wake.ts";
+
+export interface Batch {
+  readonly pod: PodFile;
+  readonly source: string;
+  readonly position: number;
+  readonly bytes: Uint8Array;
+  readonly final: boolean;
+}
+
+export interface ShipperDeps {
+  readonly bus: Bus;
+  readonly env: string;
+  readonly log: Logger;
+  /** Batches on their way at once, over all sources. */
+  readonly window: number;
+}
+
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 5_000;
+
+export class Shipper {
+  readonly #deps: ShipperDeps;
+  #free: number;
+  readonly #queue: (() => void)[] = [];
+
+  constructor(deps: ShipperDeps) {
+    this.#deps = deps;
+    this.#free = deps.window;
+  }
+
+  /** A place among the batches on their way; give it back with `release`. */
+  async reserve(): Promise<void> {
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return;
+    }
+    await new Promise<void>((resolve) => this.#queue.push(resolve));
+  }
+
+  release(): void {
+    const next = this.#queue.shift();
+    if (next === undefined) this.#free += 1;
+    else next();
+  }
+
+  /** Resolves when the bus has it: true; false when the signal aborted first. */
+  async ship(batch: Batch, signal: AbortSignal): Promise<boolean> {
+    const message = messageOf(batch, this.#deps.env);
+    let wait = FIRST_PAUSE_MS;
+    while (!signal.aborted) {
+      try {
+        await publishMessage(this.#deps.bus, message);
+        return true;
+      } catch (error) {
+        this.#deps.log.warn(
+          { err: error, source: batch.source, position: batch.position },
+          "log batch refused",
+        );
+        await pause(wait * (0.5 + Math.random() / 2), signal);
+        wait = Math.min(wait * 2, LONGEST_PAUSE_MS);
+      }
+    }
+    return false;
+  }
+}
+
+function messageOf({ pod, source, position, bytes, final }: Batch, env: string) {
+  return {
+    // The length belongs to the id: after a crash the same position may be read again with more behind it.
+    id: `${source}:${position}-${bytes.length}`,
+    stream: "LOG",
+    subject: logSubject({ env, groupId: pod.group_id, taskId: pod.task_id, node: pod.node }),
+    headers: {
+      [LOG_HEADERS.source]: source,
+      [LOG_HEADERS.position]: String(position),
+      [LOG_HEADERS.lines]: String(countLines(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))),
+      [LOG_HEADERS.attempt]: String(pod.attempt),
+      ...(final ? { [LOG_HEADERS.final]: "true" } : {}),
+    },
+    payload: bytes,
+  };
+}

@@ -1,0 +1,73 @@
+/** Settings of the store and of the agent, from their environments. */
+import { AiepError } from "@aiep/contracts";
+import { type Environment, loadConfig, serviceEnvironment } from "@aiep/service-kit";
+import * as z from "zod";
+import type { S3Location } from "./store/objects/s3.ts";
+
+export type StoreLocation =
+  | { readonly kind: "directory"; readonly path: string }
+  | ({ readonly kind: "s3" } & S3Location);
+
+const DAY_MS = 86_400_000;
+
+const storeSchema = z.object({
+  ...serviceEnvironment,
+  AIEP_LOG_STORE: z
+    .string()
+    .regex(/^(dir:\/|s3:\/\/)/, "dir:/absolute/path or s3://bucket/prefix?endpoint=…&region=…"),
+  AIEP_LOG_STORE_ACCESS_KEY: z.string().optional(),
+  AIEP_LOG_STORE_SECRET_KEY: z.string().optional(),
+  AIEP_LOG_RETENTION_DAYS: z.coerce.number().min(0).default(30),
+});
+
+export function loadStoreConfig(env: Environment) {
+  const config = loadConfig(storeSchema, env);
+  return {
+    ...config,
+    location: parseLocation(
+      config.AIEP_LOG_STORE,
+      config.AIEP_LOG_STORE_ACCESS_KEY,
+      config.AIEP_LOG_STORE_SECRET_KEY,
+    ),
+    keepMs: config.AIEP_LOG_RETENTION_DAYS * DAY_MS,
+  };
+}
+export type StoreConfig = ReturnType<typeof loadStoreConfig>;
+
+export function parseLocation(
+  text: string,
+  accessKey: string | undefined,
+  secretKey: string | undefined,
+): StoreLocation {
+  if (text.startsWith("dir:")) return { kind: "directory", path: text.slice("dir:".length) };
+  if (!URL.canParse(text)) throw new AiepError("CONFIG_INVALID", `AIEP_LOG_STORE ${text} is not an address.`);
+  const url = new URL(text);
+  return {
+    kind: "s3",
+    bucket: url.hostname,
+    prefix: url.pathname.replace(/^\/|\/$/g, ""),
+    endpoint: url.searchParams.get("endpoint") ?? undefined,
+    region: url.searchParams.get("region") ?? "us-east-1",
+    accessKey,
+    secretKey,
+  };
+}
+
+const { AIEP_ENV, AIEP_NATS_URL, AIEP_NATS_USER, AIEP_NATS_PASSWORD, AIEP_LOG_LEVEL } = serviceEnvironment;
+
+const agentSchema = z.object({
+  AIEP_ENV,
+  AIEP_NATS_URL,
+  AIEP_NATS_USER,
+  AIEP_NATS_PASSWORD,
+  AIEP_LOG_LEVEL,
+  /** Where pods' logs are, in the kubelet's layout: `/var/log/pods` on a node. */
+  AIEP_PODS_DIR: z.string().regex(/^\//, "an absolute path"),
+  AIEP_AGENT_CHECKPOINT: z.string().regex(/^\//, "an absolute path"),
+  /** Shipped pod folders are removed this long after their end; unset: somebody else removes them. */
+  AIEP_AGENT_REMOVE_AFTER_SECONDS: z.coerce.number().int().min(0).optional(),
+});
+
+export function loadAgentConfig(env: Environment): z.output<typeof agentSchema> {
+  return loadConfig(agentSchema, env);
+}

@@ -1,0 +1,30 @@
+/** Keeps the projection of tasks from their events (D6), and tells open streams of a task's log when it changed. */
+import { CONSUMERS, type ConsumerDefinition, TASK_EVENTS, taskDeleted, taskRejected } from "@aiep/contracts";
+import { type Consumer, createEventConsumer, type EventConsumerDeps } from "@aiep/service-kit";
+import type { LiveTail } from "../ingest/live-tail.ts";
+import { recordDeletion, recordStatus } from "../store/task-facts.ts";
+
+export type ProjectionDeps = Omit<
+  EventConsumerDeps<typeof TASK_EVENTS>,
+  "consumer" | "definitions" | "handler" | "committed"
+> & {
+  readonly tail: LiveTail;
+  readonly consumer?: ConsumerDefinition;
+};
+
+export function createTaskProjection({ tail, consumer, ...deps }: ProjectionDeps): Consumer {
+  return createEventConsumer({
+    ...deps,
+    consumer: consumer ?? CONSUMERS.logTasks,
+    definitions: TASK_EVENTS,
+    handler: (message) => {
+      if (message.definition === taskRejected) return []; // no task came of it
+      if (message.definition === taskDeleted) return [recordDeletion(message.data.task_id)];
+      return [recordStatus(message.data)];
+    },
+    committed: (messages) => {
+      for (const { definition, data } of messages)
+        if (definition !== taskRejected && "task_id" in data) tail.changed(data.task_id, "sources");
+    },
+  });
+}
