@@ -4,8 +4,8 @@ import { writeAtomic } from "./files.ts";
 import type { Layout } from "./layout.ts";
 
 /** Users of the local stack; who may do what stands in directory.yaml. */
-export const LOCAL_USER = "alice";
-export const LOCAL_ADMIN = "admin";
+const LOCAL_USER = "alice";
+const LOCAL_ADMIN = "admin";
 
 /** What aiepctl finds when it is called inside the checkout (D28): where the stack is and the key to sign tokens with. */
 export async function writeClientContext(layout: Layout, url: string): Promise<void> {

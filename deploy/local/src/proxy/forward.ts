@@ -10,7 +10,7 @@ import { endToEnd, forwarded } from "./headers.ts";
  * F3  Once the answer has begun it can only be cut, so that the caller sees an incomplete body and not a short one.
  */
 
-export interface Upstream {
+interface Upstream {
   readonly name: string;
   readonly port: number;
 }
