@@ -9,10 +9,12 @@ import { downloadLogsQuery, logItem, logNodeView, readLogsQuery, streamLogsQuery
 import {
   codePackageView,
   copyTaskBody,
+  eventView,
   getTaskQuery,
   historyEntry,
   listTasksQuery,
   stopTaskBody,
+  streamEventsQuery,
   submitTaskBody,
   taskDetail,
   taskView,
@@ -128,6 +130,19 @@ export const ROUTES = {
     produces: "sse",
     response: historyEntry,
     errors: ["TASK_NOT_FOUND", "AMBIGUOUS_ID", "TOO_MANY_STREAMS"],
+  }),
+  streamEvents: define({
+    operationId: "streamEvents",
+    service: "task-svc",
+    method: "GET",
+    path: "/v1/events",
+    summary:
+      "Events of all tasks of the caller's groups as they happen: SSE event `event`, id = position. Resume by Last-Event-ID; without one it starts now.",
+    query: streamEventsQuery,
+    status: 200,
+    produces: "sse",
+    response: eventView,
+    errors: ["NOT_A_MEMBER", "TOO_MANY_STREAMS"],
   }),
   stopTask: define({
     operationId: "stopTask",

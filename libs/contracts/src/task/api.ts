@@ -120,6 +120,28 @@ export const historyEntry = z.object({
 });
 export type HistoryEntry = z.infer<typeof historyEntry>;
 
+/** One event of any task, as `GET /v1/events` streams it. */
+export const eventView = z.object({
+  /** Where to resume: grows by commit order. Not the id of the event on the bus. */
+  position: z.string(),
+  group_id: groupId,
+  /** The task; for `rejected` the command. */
+  aggregate_id: z.string(),
+  ...historyEntry.shape,
+});
+export type EventView = z.infer<typeof eventView>;
+
+/** `GET /v1/events`: events of the caller's groups from now on, or after `last_event_id`. */
+export const streamEventsQuery = z.strictObject({
+  /** Names of events, e.g. `failed`; repeat for several. Default all. */
+  type: oneOrMany(z.string().regex(/^[a-z_]{1,64}$/, "the name of an event, e.g. failed")).optional(),
+  group_id: oneOrMany(groupId).optional(),
+  last_event_id: z
+    .string()
+    .regex(/^\d{1,15}$/)
+    .optional(),
+});
+
 export const codePackageView = z.object({
   id: codePackageId,
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
