@@ -1,7 +1,18 @@
-import type { RouteDefinition } from "@aiep/contracts";
+/**
+ * A contract route on the server: who calls, whether the request keeps its schema, then the handler (D4, D30).
+ *
+ * H1 Order: token (401), directory (403), admin rule (403), then params, query and body together (422, every problem at once).
+ * H2 Every write leaves one audit line: who, what, with which result. H3 The handler runs inside the request's span.
+ */
+import { AiepError, type ErrorField, fastifyPath, type RouteDefinition } from "@aiep/contracts";
+import { SpanKind } from "@opentelemetry/api";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type * as z from "zod";
-import type { Principal } from "../auth/principal.ts";
+import { type Principal, principalOf } from "../auth/principal.ts";
+import { currentTraceparent, runWithTraceparent } from "../telemetry/tracing.ts";
+import { contextOf, type HttpContext, setState } from "./context.ts";
+import { parseIfMatch } from "./etag.ts";
+import { fieldsOf } from "./problem.ts";
 
 type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
 type Part<Route, Key extends string> =
@@ -50,13 +61,173 @@ export interface RouteOptions {
 
 /**
  * Registers a contract route: token, directory, admin rule, validation of params, query and body at once, answer through
- * its schema, audit line of writes. A zip body arrives as a stream: `request.raw.body` is a Readable.
+ * its schema's type, audit line of writes. A zip body arrives as a stream: `request.raw.body` is a Readable.
  */
 export function registerRoute<const Route extends RouteDefinition>(
-  _app: FastifyInstance,
-  _route: Route,
-  _handler: RouteHandler<Route>,
-  _options?: RouteOptions,
+  app: FastifyInstance,
+  route: Route,
+  handler: RouteHandler<Route>,
+  options: RouteOptions = {},
 ): void {
-  throw new Error("pending");
+  const context = contextOf(app);
+  const url = fastifyPath(route);
+  context.routes.push({
+    method: route.method,
+    pattern: new RegExp(`^${route.path.replace(/\{\w+\}/g, "[^/]+")}$`),
+  });
+  app.route({
+    method: route.method,
+    url,
+    ...(options.bodyBytes === undefined ? {} : { bodyLimit: options.bodyBytes }),
+    handler: async (raw, reply) =>
+      await runWithTraceparent(
+        header(raw, "traceparent"),
+        `${route.method} ${route.path}`,
+        async () => await answer(context, route, handler, raw, reply),
+        { "http.request.method": route.method, "http.route": route.path },
+        SpanKind.SERVER,
+      ),
+  });
+}
+
+async function answer<const Route extends RouteDefinition>(
+  context: HttpContext,
+  route: Route,
+  handler: RouteHandler<Route>,
+  raw: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const principal = await authenticate(context, raw);
+  setState(raw, { context, principal });
+  if (route.admin === true && !principal.isAdmin) {
+    throw new AiepError("FORBIDDEN", "Only the role admin of the directory may do this.");
+  }
+  const request = requestOf(route, raw, principal, abortedWith(raw, reply));
+  const outcome = await audited(context, route, request, async () => await handler(request, reply));
+  // A stream has begun to answer by itself; Fastify waits for the reply, not for a value.
+  if (route.produces === "sse" || route.produces === "text") return reply;
+  // The union of a generic route's answers: narrowed by what JSON routes return.
+  const json = outcome as JsonAnswer<unknown> | undefined;
+  if (json?.headers !== undefined) reply.headers(json.headers);
+  reply.header("cache-control", "no-store");
+  reply.code(json?.status ?? route.status);
+  if (json === undefined || reply.statusCode === 304) return await reply.send();
+  return await reply.send(json.body);
+}
+
+async function authenticate(context: HttpContext, raw: FastifyRequest): Promise<Principal> {
+  const [scheme = "", token, ...more] = header(raw, "authorization")?.split(" ") ?? [];
+  if (scheme.toLowerCase() !== "bearer" || token === undefined || token === "" || more.length > 0) {
+    throw new AiepError("UNAUTHENTICATED", "The request has no Authorization: Bearer token.");
+  }
+  const { subject } = await context.tokens.verify(token);
+  return principalOf(context.directory.current(), subject);
+}
+
+function requestOf<const Route extends RouteDefinition>(
+  route: Route,
+  raw: FastifyRequest,
+  principal: Principal,
+  signal: AbortSignal,
+): RouteRequest<Route> {
+  const problems: ErrorField[] = [];
+  const part = (
+    name: "params" | "query" | "body",
+    schema: z.ZodType | undefined,
+    value: unknown,
+  ): unknown => {
+    if (schema === undefined) return undefined;
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    problems.push(...fieldsOf(parsed.error, name));
+    return undefined;
+  };
+  const parts = {
+    params: part("params", route.params, raw.params),
+    query: part("query", route.query, raw.query),
+    body: route.consumes === "zip" ? undefined : part("body", route.body, raw.body ?? {}),
+  };
+  if (route.query === undefined && Object.keys(raw.query ?? {}).length > 0) {
+    for (const name of Object.keys(raw.query ?? {})) {
+      problems.push({
+        pointer: `?${name}`,
+        code: "UNKNOWN_FIELD",
+        detail: "this endpoint takes no parameters",
+      });
+    }
+  }
+  const [first] = problems;
+  if (first !== undefined) {
+    const more = problems.length === 1 ? "" : ` (and ${problems.length - 1} more)`;
+    throw new AiepError("VALIDATION_FAILED", `${first.pointer}: ${first.detail}${more}`, {
+      errors: problems,
+    });
+  }
+  return {
+    ...parts,
+    principal,
+    idempotencyKey: route.idempotent === true ? idempotencyKey(raw) : undefined,
+    ifMatch: parseIfMatch(header(raw, "if-match")),
+    ifNoneMatch: header(raw, "if-none-match"),
+    lastEventId: header(raw, "last-event-id"),
+    requestId: raw.id,
+    traceparent: currentTraceparent() ?? header(raw, "traceparent"),
+    signal,
+    raw,
+  } as RouteRequest<Route>; // the parts were parsed by the route's own schemas
+}
+
+/** A quoted string (RFC 8941) or the bare characters, 1 to 128 of them. */
+function idempotencyKey(raw: FastifyRequest): string | undefined {
+  const value = header(raw, "idempotency-key");
+  if (value === undefined) return undefined;
+  const key = /^"(.*)"$/.exec(value)?.[1] ?? value;
+  if (!/^[\x21-\x7e]{1,128}$/.test(key)) {
+    throw new AiepError(
+      "IDEMPOTENCY_KEY_INVALID",
+      "An Idempotency-Key has 1 to 128 printable ASCII characters.",
+    );
+  }
+  return key;
+}
+
+/** Aborted when the caller goes away before the answer is whole. */
+function abortedWith(raw: FastifyRequest, reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) controller.abort();
+  });
+  if (raw.raw.destroyed && raw.raw.errored !== null) controller.abort();
+  return controller.signal;
+}
+
+async function audited<T>(
+  { log }: HttpContext,
+  route: RouteDefinition,
+  request: { principal: Principal; params: unknown; requestId: string; raw: FastifyRequest },
+  run: () => Promise<T>,
+): Promise<T> {
+  if (route.method === "GET") return await run();
+  const line = {
+    audit: route.operationId,
+    user: request.principal.user,
+    target: request.params,
+    request_id: request.requestId,
+    from: request.raw.ip,
+  };
+  try {
+    const result = await run();
+    log.info({ ...line, result: "done" }, `${request.principal.user} did ${route.operationId}`);
+    return result;
+  } catch (error) {
+    const result = AiepError.is(error) ? error.code : "INTERNAL";
+    log.info({ ...line, result }, `${request.principal.user} was refused ${route.operationId}`);
+    throw error;
+  }
+}
+
+/** One value only: a header sent twice is the classic way to smuggle. */
+function header(raw: FastifyRequest, name: string): string | undefined {
+  const value = raw.headers[name];
+  return typeof value === "string" ? value : undefined;
 }

@@ -1,8 +1,21 @@
-import type { FastifyInstance } from "fastify";
+/**
+ * The HTTP side of a service (D30): one Fastify instance with problem details for every kind of failure, and a second,
+ * small port for probes and metrics, which is reached by the platform and never by callers.
+ *
+ * Owns both listeners. Never knows a route's meaning: routes are registered with `registerRoute`.
+ */
+import { AiepError, API_VERSION, type Problem } from "@aiep/contracts";
+import underPressure from "@fastify/under-pressure";
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { TokenVerifier } from "../auth/token-verifier.ts";
 import type { DirectorySource } from "../directory/directory-source.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { type HttpContext, setContext } from "./context.ts";
+import { createProbes, type Probes } from "./probes.ts";
+import { PROBLEM_TYPE, problemHeaders, problemOf, toAiepError } from "./problem.ts";
+import { createRequestMetrics } from "./request-metrics.ts";
+import { StreamRegistry } from "./streams.ts";
 
 export interface HttpLimits {
   /** Default 1 MiB; routes that stream set their own. */
@@ -48,6 +61,166 @@ export interface HttpServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export function createHttpServer(_deps: HttpServerDeps): Promise<HttpServer> {
-  throw new Error("pending");
+const BODY_BYTES = 1024 * 1024;
+const REQUEST_TIMEOUT_MS = 300_000;
+/** Above the idle timeout of the usual proxies (60 s), or they would meet closed connections. */
+const KEEP_ALIVE_MS = 65_000;
+const REQUEST_ID = /^[A-Za-z0-9_-]{8,128}$/;
+
+export async function createHttpServer(deps: HttpServerDeps): Promise<HttpServer> {
+  const { log, limits = {} } = deps;
+  const app = fastify({
+    logger: false,
+    bodyLimit: limits.bodyBytes ?? BODY_BYTES,
+    requestTimeout: limits.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: "idle",
+    requestIdHeader: false,
+    genReqId: (request) => requestId(request.headers["x-request-id"]),
+    clientErrorHandler: (error, socket) => {
+      const problem = problemOf(
+        new AiepError("MALFORMED_JSON", "The request is not HTTP/1.1.", { cause: error }),
+        crypto.randomUUID(),
+        "",
+      );
+      const body = JSON.stringify({
+        ...problem,
+        code: "MALFORMED_REQUEST",
+        title: "The request cannot be read",
+      });
+      if (!socket.writable) return;
+      socket.end(
+        `HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+      );
+    },
+    frameworkErrors: (error, request, reply) => void answerError(deps.log, error, request, reply),
+    exposeHeadRoutes: false,
+  });
+  const context: HttpContext = {
+    log,
+    tokens: deps.tokens,
+    directory: deps.directory,
+    streams: new StreamRegistry(limits.streamsPerUser ?? 32),
+    metrics: createRequestMetrics(deps.telemetry.meter),
+    routes: [],
+  };
+  setContext(app, context);
+  await app.register(underPressure, { maxEventLoopDelay: 2_000, retryAfter: 5 });
+  acceptBodies(app);
+  answerErrors(app, context, log);
+  measure(app, context);
+  const probes = createProbes(deps);
+  for (const path of ["/livez", "/readyz", "/version"]) {
+    app.get(
+      path,
+      async (request, reply) => await probes.answer(request.url, reply.raw, () => reply.hijack()),
+    );
+  }
+  app.get("/openapi.json", async (_, reply) => {
+    if (deps.openapi === undefined)
+      throw new AiepError("ROUTE_NOT_FOUND", "This service has no API description.");
+    return await reply.header("x-api-version", API_VERSION).send(deps.openapi);
+  });
+  return serverOf(app, context, probes, deps);
+}
+
+function serverOf(
+  app: FastifyInstance,
+  context: HttpContext,
+  probes: Probes,
+  deps: HttpServerDeps,
+): HttpServer {
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= (async () => {
+      context.streams.close();
+      await app.close();
+      await probes.close();
+    })();
+    return closing;
+  };
+  return {
+    app,
+    listen: async () => {
+      const url = await app.listen({ host: deps.host, port: deps.port });
+      app.server.on("connection", (socket) => socket.setNoDelay(true));
+      return { url, probeUrl: await probes.listen() };
+    },
+    started: () => probes.started(),
+    stopIntake: () => {
+      probes.stopIntake();
+      context.streams.close();
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function acceptBodies(app: FastifyInstance): void {
+  const json = app.getDefaultJsonParser("error", "error");
+  app.removeContentTypeParser("text/plain");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    // An action without a body is an action without options.
+    if (body === "") done(null, undefined);
+    else void json(request, String(body), done);
+  });
+  app.addContentTypeParser("application/zip", (_, payload, done) => done(null, payload));
+}
+
+function answerErrors(app: FastifyInstance, context: HttpContext, log: Logger): void {
+  app.setErrorHandler(async (error, request, reply) => await answerError(log, error, request, reply));
+  app.setNotFoundHandler(async (request, reply) => {
+    const path = request.url.split("?", 1)[0] ?? "";
+    const allowed = [
+      ...new Set(context.routes.filter((route) => route.pattern.test(path)).map((route) => route.method)),
+    ];
+    if (allowed.length > 0) reply.header("allow", allowed.join(", "));
+    const error =
+      allowed.length > 0
+        ? new AiepError("METHOD_NOT_ALLOWED", `${path} answers ${allowed.join(", ")}, not ${request.method}.`)
+        : new AiepError("ROUTE_NOT_FOUND", `There is no ${path}.`);
+    return await answerError(log, error, request, reply);
+  });
+}
+
+async function answerError(
+  log: Logger,
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const error = toAiepError(thrown);
+  const problem: Problem = problemOf(error, request.id, request.url);
+  const line = {
+    err: error.cause ?? error,
+    code: error.code,
+    request_id: request.id,
+    method: request.method,
+    path: problem.instance,
+  };
+  if (problem.status >= 500) log.error(line, error.message);
+  else log.debug({ code: error.code, request_id: request.id, path: problem.instance }, error.message);
+  if (reply.raw.headersSent) {
+    reply.raw.destroy(); // mid-stream: a broken connection is the only honest answer left
+    return reply;
+  }
+  return await reply.code(problem.status).headers(problemHeaders(error)).send(JSON.stringify(problem));
+}
+
+function measure(app: FastifyInstance, { metrics }: HttpContext): void {
+  app.addHook("onRequest", async (request, reply) => {
+    reply.header("x-request-id", request.id);
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    metrics.observe({
+      method: request.method,
+      route: request.routeOptions.url ?? "none",
+      status: reply.statusCode,
+      seconds: reply.elapsedTime / 1000,
+    });
+  });
+}
+
+function requestId(header: string | string[] | undefined): string {
+  return typeof header === "string" && REQUEST_ID.test(header) ? header : crypto.randomUUID();
 }

@@ -1,8 +1,11 @@
-import type { DataOf, EventDefinition } from "@aiep/contracts";
+/** An event before it is a row (D5, D6): validated, with its id, subject and headers, so that the relay only copies. */
+import { type DataOf, EVENT_CONTEXTS, type EventDefinition, eventSubject } from "@aiep/contracts";
 import type * as z from "zod";
-import type { Sql } from "../sql/sql.ts";
+import { newEventId } from "../bus/event-id.ts";
+import { eventHeaders, type Headers, parseWith } from "../bus/message.ts";
+import { type Sql, sql } from "../sql/sql.ts";
+import { currentTraceparent } from "../telemetry/tracing.ts";
 
-/** An outbox row before it has one. `headers` are the message's CloudEvents and trace headers, already encoded. */
 export interface OutboxRecord {
   readonly eventId: string;
   readonly stream: string;
@@ -12,7 +15,8 @@ export interface OutboxRecord {
   readonly aggregateId: string;
   readonly aggregateVersion: number;
   readonly groupId: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** The message's CloudEvents and trace headers, already encoded. */
+  readonly headers: Headers;
   /** JSON text. */
   readonly payload: string;
   readonly createdAt: Date;
@@ -40,13 +44,57 @@ export interface NewOutboxRecord<Definition extends EventDefinition> {
 
 /** Validates the data against the definition's schema (throws MESSAGE_INVALID: no transaction is written) and makes the event id. */
 export function newOutboxRecord<Definition extends EventDefinition>(
-  _input: NewOutboxRecord<Definition>,
+  input: NewOutboxRecord<Definition>,
 ): OutboxRecord {
-  throw new Error("pending");
+  const { definition, now } = input;
+  const data = parseWith(definition.schema, input.data, definition.type);
+  const eventId = newEventId(now);
+  const traceparent = input.traceparent ?? currentTraceparent();
+  return {
+    eventId,
+    stream: EVENT_CONTEXTS[definition.context],
+    subject: eventSubject(definition, input),
+    type: definition.type,
+    aggregateType: input.aggregateType,
+    aggregateId: input.aggregateId,
+    aggregateVersion: input.aggregateVersion,
+    groupId: input.groupId,
+    headers: eventHeaders({
+      id: eventId,
+      source: input.source,
+      type: definition.type,
+      time: now.toISOString(),
+      group_id: input.groupId,
+      aggregate_type: input.aggregateType,
+      aggregate_id: input.aggregateId,
+      aggregate_version: input.aggregateVersion,
+      correlation_id: input.correlationId,
+      causation_id: input.causationId,
+      auth_id: input.authId,
+      traceparent,
+    }),
+    payload: JSON.stringify(data),
+    createdAt: now,
+  };
 }
 
-export function outboxInsert(_record: OutboxRecord): Sql {
-  throw new Error("pending");
+export function outboxInsert(record: OutboxRecord): Sql {
+  return sql(
+    "INSERT INTO outbox (event_id, stream, subject, type, aggregate_type, aggregate_id, aggregate_version, group_id, headers, payload, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [
+      record.eventId,
+      record.stream,
+      record.subject,
+      record.type,
+      record.aggregateType,
+      record.aggregateId,
+      record.aggregateVersion,
+      record.groupId,
+      JSON.stringify(record.headers),
+      record.payload,
+      record.createdAt,
+    ],
+  );
 }
 
 /** Name of the outbox's unique key that guards an aggregate's version. */

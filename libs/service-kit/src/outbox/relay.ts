@@ -1,10 +1,26 @@
+/**
+ * The outbox relay (D5): publishes what was committed, right after the commit, and sweeps what is left.
+ *
+ * R1 one active relay per service (lease); two for a moment are harmless: the message id is the same.
+ * R2 versions of one aggregate go out in order, one on its way at a time (lanes.ts). R3 a row is marked only after its
+ * PubAck; a crash between the two publishes it again. R4 an event that can never be published is parked with its error
+ * and holds back its aggregate alone (I12). R5 a stream that is new or went back gets all history again, before anything
+ * else is published.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Bus } from "../bus/bus.ts";
-import type { Failpoints } from "../failpoints/failpoints.ts";
-import type { UnsafeSwitches } from "../failpoints/unsafe.ts";
+import { type PublishError, publishError, publishMessage } from "../bus/publish.ts";
+import { type Failpoints, NO_FAILPOINTS } from "../failpoints/failpoints.ts";
+import { ALL_SAFE, type UnsafeSwitches } from "../failpoints/unsafe.ts";
 import type { Logger } from "../logging/logger.ts";
+import { createLease } from "../sql/lease.ts";
 import type { SqlPool } from "../sql/pool.ts";
 import type { Sql } from "../sql/sql.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { aggregateName, Lanes } from "./lanes.ts";
+import { type OutboxRow, OutboxStore } from "./outbox-store.ts";
+import { observeRelay, type RelayMetrics } from "./relay-metrics.ts";
+import { StreamGuard } from "./stream-guard.ts";
 
 export interface OutboxRelayDeps {
   /** Lease name and metric label, e.g. `task-svc`. */
@@ -15,15 +31,16 @@ export interface OutboxRelayDeps {
   readonly telemetry?: Telemetry;
   readonly failpoints?: Failpoints;
   readonly unsafe?: UnsafeSwitches;
-  /** Rows read at once; default 500. */
+  /** Rows on their way at once; default 500. */
   readonly batchSize?: number;
   /** Default 500. */
   readonly sweepMs?: number;
+  /** Default 3 000. */
   readonly leaseMs?: number;
   /** Published rows older than this may go; default none is purged. */
   readonly purge?: {
     readonly olderThanMs: number;
-    /** More conditions on `outbox`, e.g. that the aggregate has ended: an SQL expression over the alias `outbox`. */
+    /** More conditions, e.g. that the aggregate has ended: an SQL expression over the columns of `outbox`. */
     readonly where?: Sql;
   };
 }
@@ -45,6 +62,270 @@ export interface OutboxRelay {
   lag(): Promise<RelayLag>;
 }
 
-export function createOutboxRelay(_deps: OutboxRelayDeps): OutboxRelay {
-  throw new Error("pending");
+export function createOutboxRelay(deps: OutboxRelayDeps): OutboxRelay {
+  return new Relay(deps);
+}
+
+const PURGE_EVERY_MS = 60_000;
+const PURGE_STEP = 1_000;
+const MOST_RESTING = 200;
+/** How long a tenure waits for its last acknowledgements. */
+const FINISH_MS = 2_000;
+
+class Relay implements OutboxRelay {
+  readonly #deps: OutboxRelayDeps;
+  readonly #store: OutboxStore;
+  readonly #guard: StreamGuard;
+  readonly #failpoints: Failpoints;
+  readonly #metrics: RelayMetrics;
+  readonly #batchSize: number;
+  readonly #sweepMs: number;
+  readonly #stopping = new AbortController();
+  #lanes = new Lanes();
+  #acked: { readonly id: number; readonly stream: string; readonly seq: number }[] = [];
+  #marking: Promise<void> | undefined;
+  #wakeUp: (() => void) | undefined;
+  #woken = false;
+  #running: Promise<void> | undefined;
+  #nextPurge = 0;
+  #starved = false;
+  #parked: Set<string> | undefined;
+  readonly #sending = new Set<Promise<void>>();
+
+  constructor(deps: OutboxRelayDeps) {
+    this.#deps = deps;
+    this.#store = new OutboxStore(deps.pool);
+    this.#guard = new StreamGuard({ store: this.#store, bus: deps.bus, log: deps.log });
+    this.#failpoints = deps.failpoints ?? NO_FAILPOINTS;
+    this.#metrics = observeRelay(deps.telemetry?.meter, () => this.lag());
+    this.#batchSize = deps.batchSize ?? 500;
+    this.#sweepMs = deps.sweepMs ?? 500;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  wake(): void {
+    this.#woken = true;
+    this.#wakeUp?.();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.wake();
+    await this.#running;
+  }
+
+  async lag(): Promise<RelayLag> {
+    return await this.#store.lag();
+  }
+
+  async #run(): Promise<void> {
+    const { pool, log, service, bus, leaseMs } = this.#deps;
+    const lease = createLease({
+      pool,
+      log,
+      name: `${service}/outbox`,
+      ...(leaseMs === undefined ? {} : { ttlMs: leaseMs }),
+    });
+    const stopListening = bus.onStatus((status) => {
+      if (status !== "connected") return;
+      this.#guard.doubt();
+      this.#lanes.wakeAll();
+      this.wake();
+    });
+    try {
+      while (!this.#stopping.signal.aborted) {
+        await using grant = await lease.acquire(this.#stopping.signal);
+        await this.#relayWhile(AbortSignal.any([grant.lost, this.#stopping.signal]));
+      }
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) log.fatal({ err: error }, "the outbox relay broke");
+    } finally {
+      stopListening();
+    }
+  }
+
+  /** One tenure: a fresh view of what is unpublished, nothing remembered from an earlier one. */
+  async #relayWhile(signal: AbortSignal): Promise<void> {
+    this.#lanes = new Lanes();
+    this.#acked = [];
+    this.#guard.doubt();
+    this.#parked = undefined;
+    let failures = 0;
+    while (!signal.aborted) {
+      this.#woken = false;
+      try {
+        const full = await this.#cycle(signal);
+        failures = 0;
+        if (!full) await this.#rest(this.#sweepMs);
+      } catch (error) {
+        failures += 1;
+        this.#deps.log.warn({ err: error, failures }, "the outbox cannot be relayed; trying again");
+        const pause = Math.min(1_000, 50 * 2 ** failures) * (0.5 + Math.random() / 2);
+        await sleep(pause, undefined, { signal }).catch(() => undefined);
+      }
+    }
+    await Promise.race([Promise.allSettled(this.#sending), sleep(FINISH_MS, undefined, { ref: false })]);
+    await this.#flush(); // what stays unmarked is published again (R3)
+  }
+
+  /** Reads and sends what may go; true when there may be more at once. */
+  async #cycle(signal: AbortSignal): Promise<boolean> {
+    if (this.#deps.bus.status !== "connected") return false;
+    if (this.#guard.doubtful) {
+      await this.#flush(); // acks of the old stream are marked before its history is taken back (R5)
+      await this.#guard.check();
+    }
+    if (this.#lanes.claimed >= this.#batchSize) {
+      this.#starved = true;
+      return false;
+    }
+    const now = performance.now();
+    const resting = this.#lanes.resting(now);
+    if (resting.length > MOST_RESTING) return false;
+    const rows = await this.#store.unpublished(this.#batchSize, resting);
+    if (rows.length === 0) {
+      await this.#purgeSometimes(now);
+      return false;
+    }
+    await this.#failpoints.hit("outbox.committed-not-published");
+    if (signal.aborted) return false;
+    const heads = this.#lanes.offer(await this.#withoutParked(rows), now);
+    for (const row of heads) this.#send(row, signal);
+    return heads.length > 0 && rows.length === this.#batchSize;
+  }
+
+  /** R4: later events of a parked aggregate rest with it, until an administrator frees them. */
+  async #withoutParked(rows: readonly OutboxRow[]): Promise<readonly OutboxRow[]> {
+    const free: OutboxRow[] = [];
+    this.#parked ??= new Set((await this.#store.parkedAggregates()).map(aggregateName));
+    for (const row of rows) {
+      const name = aggregateName(row);
+      if (this.#parked.has(name)) {
+        if (await this.#store.isParked(row)) {
+          await this.#store.park(row, "an earlier event of the aggregate is parked");
+          continue;
+        }
+        this.#parked.delete(name);
+      }
+      free.push(row);
+    }
+    return free;
+  }
+
+  #send(head: OutboxRow, signal: AbortSignal): void {
+    const sending = this.#publishLane(head, signal).finally(() => this.#sending.delete(sending));
+    this.#sending.add(sending);
+  }
+
+  async #publishLane(head: OutboxRow, signal: AbortSignal): Promise<void> {
+    const lanes = this.#lanes;
+    for (let row: OutboxRow | undefined = head; row !== undefined && !signal.aborted; ) {
+      const current: OutboxRow = row;
+      try {
+        const { seq, duplicate } = await this.#publish(current);
+        if (lanes !== this.#lanes) return; // another tenure reads these rows again
+        if (!duplicate && this.#guard.wentBack(current.stream, seq)) this.wake();
+        this.#acked.push({ id: current.id, stream: current.stream, seq: duplicate ? 0 : seq });
+        row = lanes.published(current);
+        this.#mark();
+      } catch (error) {
+        await this.#publishFailed(lanes, current, publishError(error));
+        return;
+      }
+    }
+  }
+
+  async #publish(row: OutboxRow): Promise<{ readonly seq: number; readonly duplicate: boolean }> {
+    const unsafe = this.#deps.unsafe ?? ALL_SAFE;
+    if (unsafe.has("outbox")) await this.#store.markPublished([row.id], new Map()); // negative control: mark, then hope
+    const result = await publishMessage(this.#deps.bus, {
+      id: row.event_id,
+      stream: row.stream,
+      subject: row.subject,
+      headers: JSON.parse(row.headers) as Record<string, string>, // written by outboxInsert
+      payload: row.payload,
+    });
+    this.#metrics.published(row.stream);
+    return result;
+  }
+
+  async #publishFailed(lanes: Lanes, row: OutboxRow, error: PublishError): Promise<void> {
+    const { log } = this.#deps;
+    this.#metrics.failed(error.kind);
+    const about = { event_id: row.event_id, type: row.type, subject: row.subject, err: error };
+    if (error.kind !== "permanent") {
+      log.warn(about, "event not published; its aggregate waits");
+      lanes.failed(row, performance.now());
+      if (this.#deps.bus.status === "connected") this.#guard.doubt();
+      return;
+    }
+    log.error(about, "event can never be published; it is parked with its aggregate");
+    try {
+      await this.#store.park(row, error.message);
+      this.#parked?.add(aggregateName(row));
+      lanes.drop(row);
+    } catch {
+      lanes.failed(row, performance.now());
+    }
+  }
+
+  /** One mark at a time; acks that arrive meanwhile go with the next one. */
+  #mark(): void {
+    this.#marking ??= this.#markAll().finally(() => {
+      this.#marking = undefined;
+    });
+  }
+
+  async #markAll(): Promise<void> {
+    while (this.#acked.length > 0) {
+      const lanes = this.#lanes;
+      const acked = this.#acked.splice(0, 1_000);
+      const sequences = new Map<string, number>();
+      for (const { stream, seq } of acked) sequences.set(stream, Math.max(seq, sequences.get(stream) ?? 0));
+      const ids = acked.map(({ id }) => id);
+      try {
+        await this.#failpoints.hit("outbox.published-not-marked");
+        await this.#store.markPublished(ids, sequences);
+      } catch (error) {
+        this.#deps.log.warn(
+          { err: error, rows: ids.length },
+          "published events not marked; they go out again",
+        );
+        lanes.marked(ids);
+        await sleep(100);
+        return;
+      }
+      lanes.marked(ids);
+      if (this.#starved) {
+        this.#starved = false;
+        this.wake();
+      }
+    }
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#marking !== undefined) await this.#marking;
+  }
+
+  async #rest(ms: number): Promise<void> {
+    if (this.#woken) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wakeUp = undefined;
+  }
+
+  async #purgeSometimes(now: number): Promise<void> {
+    const { purge } = this.#deps;
+    if (purge === undefined || now < this.#nextPurge) return;
+    const more = await this.#store.purge(purge.olderThanMs, purge.where, PURGE_STEP);
+    this.#nextPurge = more ? now : now + PURGE_EVERY_MS;
+  }
 }

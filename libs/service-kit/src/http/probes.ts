@@ -1,0 +1,114 @@
+/**
+ * Probes and metrics on a port of their own. Liveness looks at nothing but this process, or a database outage would
+ * restart every instance; readiness asks every dependency.
+ */
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { API_VERSION } from "@aiep/contracts";
+import type { HttpServerDeps } from "./server.ts";
+
+export interface Probes {
+  listen(): Promise<string>;
+  started(): void;
+  stopIntake(): void;
+  /** Answers one of the probe paths; `claim` is called before anything is written. */
+  answer(url: string, response: ServerResponse, claim: () => void): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+const CHECK_TIMEOUT_MS = 2_000;
+
+export function createProbes(deps: HttpServerDeps): Probes {
+  let phase: "starting" | "serving" | "draining" = "starting";
+
+  const ready = async (): Promise<Answer> => {
+    const results = await Promise.all(
+      deps.checks.map(async ({ name, check }) => ({ name, problem: await problemOf(check) })),
+    );
+    if (phase !== "serving") results.unshift({ name: "phase", problem: phase });
+    const ok = results.every((result) => result.problem === null);
+    return json(ok ? 200 : 503, { status: ok ? "ready" : "not ready", checks: results });
+  };
+  const answerOf = async (url: string): Promise<Answer> => {
+    switch (url.split("?", 1)[0]) {
+      case "/livez":
+        return json(200, { status: "alive" });
+      case "/readyz":
+        return await ready();
+      case "/startupz":
+        return json(phase === "starting" ? 503 : 200, { status: phase });
+      case "/version":
+        return json(200, {
+          service: deps.service,
+          version: deps.version,
+          git_commit: deps.gitCommit ?? "unknown",
+          node: process.version,
+          api: API_VERSION,
+        });
+      case "/metrics":
+        return {
+          status: 200,
+          type: "text/plain; version=0.0.4; charset=utf-8",
+          body: await deps.telemetry.metricsText(),
+        };
+      default:
+        return json(404, { status: "not found" });
+    }
+  };
+  const answer: Probes["answer"] = async (url, response, claim) => {
+    const { status, type, body } = await answerOf(url);
+    claim();
+    response.writeHead(status, { "content-type": type, "cache-control": "no-store" }).end(body);
+  };
+  const server = createServer((request, response) => {
+    answer(request.url ?? "/", response, () => undefined).catch((error: unknown) => {
+      deps.log.error({ err: error }, "a probe could not be answered");
+      response.destroy();
+    });
+  });
+
+  return {
+    answer,
+    listen: async () => {
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", reject).listen(deps.probePort, deps.host, resolve);
+      });
+      const { address, port } = server.address() as AddressInfo; // a TCP listener has one
+      return `http://${address}:${port}`;
+    },
+    started: () => {
+      if (phase === "starting") phase = "serving";
+    },
+    stopIntake: () => {
+      phase = "draining";
+    },
+    close: async () => {
+      server.closeAllConnections();
+      if (server.listening) await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+function json(status: number, body: unknown): Answer {
+  return { status, type: "application/json; charset=utf-8", body: JSON.stringify(body) };
+}
+
+async function problemOf(check: () => void | Promise<void>): Promise<string | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<string>((resolve) => {
+    timer = setTimeout(resolve, CHECK_TIMEOUT_MS, `no answer within ${CHECK_TIMEOUT_MS} ms`);
+  });
+  try {
+    return await Promise.race([Promise.resolve(check()).then(() => null), timeout]);
+  } catch (error) {
+    return error instanceof Error ? error.message : "failed";
+  } finally {
+    clearTimeout(timer);
+  }
+}
