@@ -14,18 +14,16 @@ export interface Principal {
 }
 
 /** UNKNOWN_USER when the directory has no such user. Also for the `requested_by` of commands. */
-export function principalOf(directory: DirectoryIndex, user: string): Principal {
-  const entry = directory.user(user);
-  if (entry === undefined) {
-    throw new AiepError("UNKNOWN_USER", `The directory knows no user ${JSON.stringify(user.slice(0, 64))}.`);
-  }
+export function principalOf(directory: DirectoryIndex, name: string): Principal {
+  const user = directory.user(name);
+  if (user === undefined) throw new AiepError("UNKNOWN_USER", `The directory does not know ${name}.`);
   return {
-    user: entry.name,
-    uid: entry.uid,
-    gid: entry.gid,
-    proxyUsers: entry.proxy_users,
-    isAdmin: entry.roles.includes("admin"),
-    isService: entry.roles.includes("service"),
-    memberships: directory.groupsOf(entry.name),
+    user: user.name,
+    uid: user.uid,
+    gid: user.gid,
+    proxyUsers: user.proxy_users,
+    isAdmin: user.roles.includes("admin"),
+    isService: user.roles.includes("service"),
+    memberships: directory.groupsOf(name),
   };
 }

@@ -1,9 +1,8 @@
 /**
- * Verifies the gateway's tokens (D28). A verification costs about 180 µs, so a verified token is remembered by its hash
- * until it expires. The token itself is never stored, logged or put into an error.
+ * Tokens of the gateway (D28): a JWT of at most five minutes, verified against its JWKS.
  *
- * V1 Only the algorithms of the contracts; an unsigned token is refused. V2 `aud`, `sub`, `iat` and `exp` are required and a
- * token lives at most MAX_TOKEN_SECONDS. V3 When keys cannot be had the answer is no, never yes.
+ * T1 the algorithm comes from our list, never from the token alone. T2 a verified token is remembered by its SHA-256 until
+ * it expires; the token itself is not kept, logged or put into an error. T3 expired, foreign and unsigned are told apart.
  */
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
@@ -35,106 +34,128 @@ export interface TokenVerifierOptions {
   /** A file path or an http(s) address of a JWKS. */
   readonly jwks: string;
   readonly log: Logger;
+  /** Milliseconds since 1970. */
   readonly clock?: () => number;
 }
 
 const SKEW_SECONDS = 30;
-const CACHE_ENTRIES = 10_000;
-const MAX_TOKEN_LENGTH = 8_192;
+const MAX_REMEMBERED = 10_000;
+const MAX_TOKEN_BYTES = 8_192;
 
 export async function createTokenVerifier(options: TokenVerifierOptions): Promise<TokenVerifier> {
   const clock = options.clock ?? Date.now;
-  const keys = /^https?:\/\//.test(options.jwks)
-    ? createRemoteJWKSet(new URL(options.jwks))
-    : await keysFromFile(options.jwks);
-  const cache = new Map<string, VerifiedToken>();
+  const keys = /^https?:\/\//.test(options.jwks) ? remoteKeys(options.jwks) : await fileKeys(options);
+  const remembered = new Map<string, VerifiedToken>();
 
-  return {
-    verify: async (token) => {
-      if (token.length > MAX_TOKEN_LENGTH) throw new AiepError("UNAUTHENTICATED", "The token is too long.");
-      const hash = createHash("sha256").update(token).digest("base64");
-      const known = cache.get(hash);
-      if (known !== undefined && known.expiresAt + SKEW_SECONDS * 1000 > clock()) return known;
-      cache.delete(hash);
-      const verified = await verify(token, keys, clock(), options.log);
-      if (cache.size >= CACHE_ENTRIES) cache.clear();
-      cache.set(hash, verified);
-      return verified;
-    },
+  const verify = async (token: string): Promise<VerifiedToken> => {
+    const name = createHash("sha256").update(token).digest("base64");
+    const known = remembered.get(name);
+    if (known !== undefined && known.expiresAt + SKEW_SECONDS * 1000 > clock()) return known;
+    remembered.delete(name);
+    if (token.length > MAX_TOKEN_BYTES) throw unauthenticated("The token is too long.");
+    const verified = await verifyAnew(token, keys, clock());
+    if (remembered.size >= MAX_REMEMBERED) forgetOldest(remembered);
+    remembered.set(name, verified);
+    return verified;
   };
+  return { verify };
 }
 
-async function verify(
-  token: string,
-  keys: JWTVerifyGetKey,
-  now: number,
-  log: Logger,
-): Promise<VerifiedToken> {
-  let payload: JWTPayload;
+/** Insertion order is near enough to expiry order: tokens live equally long. */
+function forgetOldest(remembered: Map<string, VerifiedToken>): void {
+  const [oldest] = remembered.keys();
+  if (oldest !== undefined) remembered.delete(oldest);
+}
+
+async function verifyAnew(token: string, keys: JWTVerifyGetKey, now: number): Promise<VerifiedToken> {
   try {
-    ({ payload } = await jwtVerify(token, keys, {
-      algorithms: [...TOKEN_ALGORITHMS],
+    const { payload } = await jwtVerify(token, keys, {
+      algorithms: [...TOKEN_ALGORITHMS], // T1
       audience: TOKEN_AUDIENCE,
       clockTolerance: SKEW_SECONDS,
-      currentDate: new Date(now),
       requiredClaims: ["sub", "iat", "exp"],
-    }));
+      currentDate: new Date(now),
+    });
+    return checkedClaims(payload, now);
   } catch (error) {
-    throw refusal(error, log);
+    throw tokenError(error);
   }
-  const { sub = "", iat = 0, exp = 0, iss } = payload;
-  if (exp - iat > MAX_TOKEN_SECONDS + SKEW_SECONDS || iat * 1000 > now + SKEW_SECONDS * 1000) {
-    throw new AiepError("UNAUTHENTICATED", `A token may live at most ${MAX_TOKEN_SECONDS} seconds.`);
+}
+
+function checkedClaims(payload: JWTPayload, now: number): VerifiedToken {
+  const { sub, iat, exp, iss } = payload;
+  if (sub === undefined || sub === "" || iat === undefined || exp === undefined) {
+    throw unauthenticated("The token lacks sub, iat or exp.");
   }
+  if (exp - iat > MAX_TOKEN_SECONDS) {
+    throw unauthenticated(`The token lives longer than ${MAX_TOKEN_SECONDS} seconds.`);
+  }
+  if (iat * 1000 > now + SKEW_SECONDS * 1000) throw unauthenticated("The token is from the future.");
   return { subject: sub, issuer: iss, expiresAt: exp * 1000 };
 }
 
-function refusal(error: unknown, log: Logger): AiepError {
+/** T3. */
+function tokenError(error: unknown): AiepError {
+  if (AiepError.is(error)) return error;
   if (error instanceof errors.JWTExpired) return new AiepError("TOKEN_EXPIRED", "The token has expired.");
-  if (error instanceof errors.JWKSTimeout) {
-    log.error({ code: error.code }, "the gateway's keys cannot be fetched");
-    return new AiepError("DEPENDENCY_UNAVAILABLE", "The gateway's keys cannot be fetched just now.");
-  }
-  const code = error instanceof errors.JOSEError ? error.code : "UNREADABLE";
-  log.warn({ code }, "a token was refused");
-  return new AiepError("UNAUTHENTICATED", reason(error));
-}
-
-function reason(error: unknown): string {
   if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWSSignatureVerificationFailed) {
-    return "The token was not signed by a key of this platform's gateway.";
+    return unauthenticated("The token was signed with a key that is not the gateway's.");
   }
-  if (error instanceof errors.JOSEAlgNotAllowed)
-    return `Tokens are signed with ${TOKEN_ALGORITHMS.join(", ")}.`;
-  if (error instanceof errors.JWTClaimValidationFailed)
-    return `The token's claim ${error.claim} is not accepted.`;
-  return "The token is not a signed JWT.";
+  if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JOSENotSupported) {
+    return unauthenticated("The token is unsigned, or signed in a way that is not accepted.");
+  }
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    return unauthenticated(`The token's claim ${error.claim} is not acceptable.`);
+  }
+  if (error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid) {
+    return unauthenticated("This is not a JWT.");
+  }
+  return new AiepError("DEPENDENCY_UNAVAILABLE", "The gateway's keys cannot be read.", {
+    retryAfterSeconds: 2,
+    cause: error,
+  });
 }
 
-/** Keys of a file, read again when the file changes, so that the gateway's keys can rotate. */
-async function keysFromFile(path: string): Promise<JWTVerifyGetKey> {
-  const load = async () => {
+function unauthenticated(message: string): AiepError {
+  return new AiepError("UNAUTHENTICATED", message);
+}
+
+function remoteKeys(url: string): JWTVerifyGetKey {
+  return createRemoteJWKSet(new URL(url), {
+    timeoutDuration: 3_000,
+    cooldownDuration: 10_000,
+    cacheMaxAge: 600_000,
+  });
+}
+
+/** The file is read again when it changed and a key is asked for that it lacked: keys rotate. */
+async function fileKeys({ jwks, log }: TokenVerifierOptions): Promise<JWTVerifyGetKey> {
+  let read = await readKeys(jwks);
+  return async (header, token) => {
     try {
-      const keys = JSON.parse(await readFile(path, "utf8")) as JSONWebKeySet; // createLocalJWKSet checks the shape
-      return createLocalJWKSet(keys);
-    } catch (cause) {
-      throw new AiepError("CONFIG_INVALID", `AIEP_JWKS: ${path} is not a readable JWKS.`, { cause });
-    }
-  };
-  let keys = await load();
-  let modified = (await stat(path)).mtimeMs;
-  return async (header, input) => {
-    try {
-      return await keys(header, input);
+      return await read.keys(header, token);
     } catch (error) {
-      const now = await stat(path).then(
-        (found) => found.mtimeMs,
-        () => modified,
-      );
-      if (!(error instanceof errors.JWKSNoMatchingKey) || now === modified) throw error;
-      modified = now;
-      keys = await load();
-      return await keys(header, input);
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      const { mtimeMs } = await stat(jwks);
+      if (mtimeMs === read.mtimeMs) throw error;
+      read = await readKeys(jwks);
+      log.info("the gateway's keys were read again");
+      return await read.keys(header, token);
     }
   };
+}
+
+interface ReadKeys {
+  readonly keys: JWTVerifyGetKey;
+  readonly mtimeMs: number;
+}
+
+async function readKeys(file: string): Promise<ReadKeys> {
+  try {
+    const { mtimeMs } = await stat(file);
+    const document = JSON.parse(await readFile(file, "utf8")) as JSONWebKeySet; // checked by the next line
+    return { keys: createLocalJWKSet(document), mtimeMs };
+  } catch (error) {
+    throw new AiepError("CONFIG_INVALID", "AIEP_JWKS: the file cannot be read as a JWKS.", { cause: error });
+  }
 }

@@ -1,8 +1,8 @@
 /**
- * Configuration is a function of the environment, resolved once at start: a wrong value fails at boot, by name.
+ * The environment as one typed value, read once at start (only a service's config.ts calls this).
  *
- * C1 All problems are reported at once, each naming its variable. C2 An empty string is unset.
- * C3 `X_FILE` names a file that holds X's value, so that secrets need not stand in the environment.
+ * C1 all problems at once, each naming its variable. C2 an empty string is unset. C3 `X_FILE` names a file that holds the
+ * value of X, for secrets; both at once is a mistake. C4 messages never repeat a value: it may be a secret.
  */
 import { readFileSync } from "node:fs";
 import { AiepError, type ErrorField } from "@aiep/contracts";
@@ -10,48 +10,45 @@ import type * as z from "zod";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The environment as a typed value. Throws AiepError CONFIG_INVALID; values never appear in its message. */
 export function loadConfig<Schema extends z.ZodObject>(schema: Schema, env: Environment): z.output<Schema> {
   const problems: ErrorField[] = [];
-  const given: Record<string, string> = {};
+  const input: Record<string, string> = {};
   for (const name of Object.keys(schema.shape)) {
-    const value = read(name, env, problems);
-    if (value !== undefined) given[name] = value;
+    const value = variable(name, env, problems);
+    if (value !== undefined) input[name] = value;
   }
-  const parsed = schema.safeParse(given);
-  if (!parsed.success) problems.push(...parsed.error.issues.map((issue) => problemOf(issue, given)));
-  if (parsed.success && problems.length === 0) return parsed.data;
-  const list = problems.map((problem) => `${problem.pointer}: ${problem.detail}`).join("; ");
-  throw new AiepError("CONFIG_INVALID", `The environment is not valid: ${list}`, { errors: problems });
+  const result = schema.safeParse(input);
+  const unreadable = new Set(problems.map((problem) => problem.pointer));
+  for (const issue of result.error?.issues ?? []) {
+    const name = String(issue.path[0] ?? "environment");
+    if (unreadable.has(name)) continue;
+    const missing = issue.path.length > 0 && input[name] === undefined;
+    problems.push({ pointer: name, code: issue.code, detail: missing ? "is not set" : issue.message });
+  }
+  if (problems.length === 0 && result.success) return result.data;
+  const lines = problems.map(({ pointer, detail }) => `${pointer}: ${detail}`);
+  throw new AiepError("CONFIG_INVALID", `The configuration is not valid. ${lines.join("; ")}.`, {
+    errors: problems,
+  });
 }
 
-function read(name: string, env: Environment, problems: ErrorField[]): string | undefined {
-  const value = env[name];
-  const file = env[`${name}_FILE`];
-  if (value !== undefined && value !== "") {
-    if (file !== undefined && file !== "") {
-      problems.push({
-        pointer: name,
-        code: "AMBIGUOUS",
-        detail: `set either ${name} or ${name}_FILE, not both`,
-      });
-    }
-    return value;
-  }
-  if (file === undefined || file === "") return undefined;
-  try {
-    // A mounted secret usually ends in a newline that is not part of it.
-    return readFileSync(file, "utf8").trimEnd();
-  } catch (error) {
-    const why = error instanceof Error && "code" in error ? String(error.code) : "unreadable";
-    problems.push({ pointer: `${name}_FILE`, code: "UNREADABLE", detail: `${file} cannot be read (${why})` });
+function variable(name: string, env: Environment, problems: ErrorField[]): string | undefined {
+  const direct = env[name] || undefined; // C2
+  const file = name.endsWith("_FILE") ? undefined : env[`${name}_FILE`] || undefined;
+  if (file === undefined) return direct;
+  if (direct !== undefined) {
+    problems.push({ pointer: name, code: "twice", detail: `is set and so is ${name}_FILE: keep one` });
     return undefined;
   }
-}
-
-function problemOf(issue: z.core.$ZodIssue, given: Readonly<Record<string, string>>): ErrorField {
-  const name = String(issue.path[0] ?? "environment");
-  return given[name] === undefined
-    ? { pointer: name, code: "REQUIRED", detail: `is required; set it or ${name}_FILE` }
-    : { pointer: name, code: "INVALID", detail: issue.message };
+  try {
+    return readFileSync(file, "utf8").replace(/\r?\n$/, "") || undefined;
+  } catch (error) {
+    const why = error instanceof Error && "code" in error ? String(error.code) : "unreadable";
+    problems.push({
+      pointer: name,
+      code: "file",
+      detail: `the file named by ${name}_FILE cannot be read (${why})`,
+    });
+    return undefined;
+  }
 }

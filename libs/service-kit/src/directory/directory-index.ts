@@ -19,21 +19,22 @@ export class DirectoryIndex {
   readonly document: Directory;
   readonly #users: ReadonlyMap<string, DirectoryUser>;
   readonly #groups: ReadonlyMap<string, DirectoryGroup>;
-  readonly #namespaces: ReadonlyMap<string, DirectoryNamespace>;
   readonly #memberships: ReadonlyMap<string, readonly Membership[]>;
+  readonly #namespaces: ReadonlyMap<string, DirectoryNamespace>;
+  readonly #materials: ReadonlyMap<string, DirectoryMaterial>;
+  readonly #gpuTypes: ReadonlyMap<string, DirectoryGpuType>;
+  /** Deepest first. */
+  readonly #roots: readonly DirectoryStorageRoot[];
 
   constructor(document: Directory) {
     this.document = document;
-    this.#users = new Map(document.users.map((user) => [user.name, user]));
-    this.#groups = new Map(document.groups.map((group) => [group.id, group]));
-    this.#namespaces = new Map(document.namespaces.map((namespace) => [namespace.name, namespace]));
-    const memberships = new Map<string, Membership[]>();
-    for (const group of document.groups) {
-      for (const { user, role } of group.members) {
-        memberships.set(user, [...(memberships.get(user) ?? []), { group, role }]);
-      }
-    }
-    this.#memberships = memberships;
+    this.#users = by(document.users, (user) => user.name);
+    this.#groups = by(document.groups, (group) => group.id);
+    this.#memberships = membershipsOf(document);
+    this.#namespaces = by(document.namespaces, (namespace) => namespace.name);
+    this.#materials = by(document.materials, materialKey);
+    this.#gpuTypes = by(document.gpu_types, (gpuType) => gpuType.name);
+    this.#roots = document.storage_roots.toSorted((a, b) => b.path.length - a.path.length);
   }
 
   user(name: string): DirectoryUser | undefined {
@@ -61,15 +62,11 @@ export class DirectoryIndex {
     return this.document.storage_roots;
   }
 
-  /** The deepest root that holds the absolute path, by whole segments; `..` is never inside. */
+  /** The deepest root that holds the absolute path, by whole segments; a path with `.` or `..` is in none. */
   rootFor(path: string): DirectoryStorageRoot | undefined {
-    if (path.split("/").includes("..")) return undefined;
-    return this.roots
-      .filter((root) => isInside(path, root.path))
-      .reduce<DirectoryStorageRoot | undefined>(
-        (deepest, root) => (deepest === undefined || root.path.length > deepest.path.length ? root : deepest),
-        undefined,
-      );
+    if (path.split("/").some((segment) => segment === ".." || segment === ".")) return undefined;
+    const whole = `${path.replace(/\/+/g, "/").replace(/\/$/, "")}/`;
+    return this.#roots.find((root) => whole.startsWith(`${root.path.replace(/\/$/, "")}/`));
   }
 
   /** By name or by URL, the group's own before public ones. */
@@ -81,28 +78,41 @@ export class DirectoryIndex {
   }
 
   material(
-    key: Pick<DirectoryMaterial, "type" | "group_id" | "id" | "version_id">,
+    key: Pick<DirectoryMaterial, "type" | "id" | "version_id"> & { readonly group_id: string },
   ): DirectoryMaterial | undefined {
-    return this.document.materials.find(
-      (material) =>
-        material.type === key.type &&
-        material.group_id === key.group_id &&
-        material.id === key.id &&
-        material.version_id === key.version_id,
-    );
+    return this.#materials.get(materialKey(key));
   }
 
   /** By name or by id. */
   proxyUser(nameOrId: string): DirectoryProxyUser | undefined {
-    return this.document.proxy_users.find((proxy) => proxy.name === nameOrId || proxy.id === nameOrId);
+    const { proxy_users: all } = this.document;
+    return all.find((proxy) => proxy.name === nameOrId) ?? all.find((proxy) => proxy.id === nameOrId);
   }
 
   gpuType(name: string): DirectoryGpuType | undefined {
-    return this.document.gpu_types.find((type) => type.name === name);
+    return this.#gpuTypes.get(name);
   }
 }
 
-function isInside(path: string, root: string): boolean {
-  const base = root.replace(/\/+$/, "");
-  return path === base || path.startsWith(`${base}/`) || base === "";
+function by<T>(items: readonly T[], key: (item: T) => string): ReadonlyMap<string, T> {
+  return new Map(items.map((item) => [key(item), item]));
+}
+
+function membershipsOf(document: Directory): ReadonlyMap<string, readonly Membership[]> {
+  const all = new Map<string, Membership[]>();
+  for (const group of document.groups) {
+    for (const { user, role } of group.members) {
+      all.set(user, [...(all.get(user) ?? []), { group, role }]);
+    }
+  }
+  return all;
+}
+
+function materialKey(key: {
+  readonly type: string;
+  readonly group_id: string;
+  readonly id: string;
+  readonly version_id: string;
+}): string {
+  return JSON.stringify([key.type, key.group_id, key.id, key.version_id]);
 }

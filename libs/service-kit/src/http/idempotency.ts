@@ -1,9 +1,9 @@
 /**
- * Idempotency-Key (D30, I2): the answer's row is committed with the effect, so that repeating a request, also at the same
- * moment, from another client or after a restart, gives the first answer and no second effect.
+ * Idempotency-Key (D30): the answer is stored in the same transaction as the effect (I2).
  *
- * Two requests in one process wait for each other here; in two processes the second one's INSERT waits for the first
- * one's row and then finds its answer.
+ * K1 the first one is never slowed down: nothing is read before it. K2 who comes second, at the same moment, in another
+ * process or after a restart, meets the stored row (or waits for the one in flight) and gets the first one's answer, also
+ * when the same request would be refused by now. K3 refusals and failures are not stored: they may be tried again.
  */
 import { createHash } from "node:crypto";
 import { AiepError } from "@aiep/contracts";
@@ -36,50 +36,48 @@ export interface Idempotency {
   /** The stored answer; undefined when there is none. Throws IDEMPOTENCY_KEY_REUSED for another fingerprint. */
   replay(request: IdempotencyRequest): Promise<StoredAnswer | undefined>;
   /**
-   * Runs `perform` at most once per key at a time: it commits `insert(…)` with its effect and returns the answer. A second
-   * request waits for the first one and gets its answer, also from another process or after a restart.
+   * Runs `perform`, which commits `insert(…)` with its effect and returns the answer. A second request waits for the first
+   * one and gets its answer, also from another process or after a restart.
    */
   once(request: IdempotencyRequest, perform: () => Promise<StoredAnswer>): Promise<IdempotentAnswer>;
+  /** Deletes answers older than this; call it now and then. */
+  purge(olderThanMs: number): Promise<void>;
 }
 
-interface AnswerRow {
+interface Row {
   readonly fingerprint: string;
   readonly status: number;
   readonly body: string;
 }
 
-export function createIdempotency({ pool }: { readonly pool: SqlPool }): Idempotency {
-  const performing = new Map<string, Promise<unknown>>();
+export function createIdempotency(deps: { readonly pool: SqlPool }): Idempotency {
+  const { pool } = deps;
+  const inFlight = new Map<string, Promise<unknown>>();
 
   const replay = async (request: IdempotencyRequest): Promise<StoredAnswer | undefined> => {
-    const [row] = await pool.query<AnswerRow>(
+    const [row] = await pool.query<Row>(
       "SELECT fingerprint, status, body FROM idempotency WHERE user = ? AND route = ? AND idempotency_key = ?",
       [request.user, request.route, request.key],
     );
     if (row === undefined) return undefined;
     if (row.fingerprint !== request.fingerprint) {
-      throw new AiepError("IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used with another body.");
+      throw new AiepError("IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used with another request.");
     }
     return { status: row.status, body: JSON.parse(row.body) };
   };
 
-  const performOnce = async (
+  const performOrReplay = async (
     request: IdempotencyRequest,
     perform: () => Promise<StoredAnswer>,
   ): Promise<IdempotentAnswer> => {
-    const stored = await replay(request);
-    if (stored !== undefined) return { answer: stored, replayed: true };
     try {
       return { answer: await perform(), replayed: false };
     } catch (error) {
-      // Another process was faster, or our own commit went through though its answer was lost.
-      const elsewhere =
-        DuplicateKeyError.is(error) ||
-        AiepError.is(error, "DEPENDENCY_UNAVAILABLE") ||
-        AiepError.is(error, "VERSION_CONFLICT");
-      const answer = elsewhere ? await replay(request) : undefined;
-      if (answer === undefined) throw error;
-      return { answer, replayed: true };
+      if (!(error instanceof DuplicateKeyError) && !AiepError.is(error)) throw error;
+      if (AiepError.is(error, "DEPENDENCY_UNAVAILABLE")) throw error;
+      const stored = await replay(request);
+      if (stored === undefined) throw error;
+      return { answer: stored, replayed: true };
     }
   };
 
@@ -99,32 +97,40 @@ export function createIdempotency({ pool }: { readonly pool: SqlPool }): Idempot
         ],
       ),
     once: async (request, perform) => {
-      const key = JSON.stringify([request.user, request.route, request.key]);
-      for (let first = performing.get(key); first !== undefined; first = performing.get(key)) {
+      const name = JSON.stringify([request.user, request.route, request.key]);
+      const first = inFlight.get(name);
+      if (first !== undefined) {
         await first.catch(() => undefined);
+        const stored = await replay(request);
+        if (stored !== undefined) return { answer: stored, replayed: true };
       }
-      const mine = performOnce(request, perform);
-      performing.set(key, mine);
+      const running = performOrReplay(request, perform);
+      inFlight.set(name, running);
       try {
-        return await mine;
+        return await running;
       } finally {
-        performing.delete(key);
+        if (inFlight.get(name) === running) inFlight.delete(name);
       }
+    },
+    purge: async (olderThanMs) => {
+      await pool.execute(
+        "DELETE FROM idempotency WHERE created_at < NOW(3) - INTERVAL ? MICROSECOND LIMIT 1000",
+        [olderThanMs * 1000],
+      );
     },
   };
 }
 
 /** SHA-256 of the value as JSON with sorted keys. */
 export function fingerprintOf(value: unknown): string {
-  return createHash("sha256").update(canonical(value)).digest("hex");
+  return createHash("sha256")
+    .update(JSON.stringify(sorted(value)) ?? "null")
+    .digest("hex");
 }
 
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
-  const members = Object.entries(value)
-    .filter(([, member]) => member !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`);
-  return `{${members.join(",")}}`;
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([name, member]) => [name, sorted(member)]));
 }
