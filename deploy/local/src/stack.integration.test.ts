@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,6 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { layoutOf } from "./home/layout.ts";
 import { readState } from "./home/state.ts";
 import { isAlive } from "./processes/identity.ts";
-import { zipFolder } from "./zip.ts";
 
 /*
  * The whole stack in a folder of its own, through the commands that people type. One stack for the file: the tests
@@ -77,8 +76,6 @@ test("up answers behind one address, says so when it is up already, and status t
 });
 
 test("a job runs through the command line and the proxy, and its log is on the screen", async () => {
-  const zip = join(home, "code.zip");
-  await writeFile(zip, await zipFolder(join(root, "examples/hello/code")));
   const { code, stdout, stderr } = await run("apps/aiepctl/bin/aiepctl.mjs", [
     "mltask",
     "run",
@@ -87,7 +84,7 @@ test("a job runs through the command line and the proxy, and its log is on the s
     "--task-config",
     join(root, "examples/hello/task.yaml"),
     "--upload-code",
-    zip,
+    join(root, "examples/hello/code"),
     "--set-envs",
     "GREETING_NAME=Ada",
   ]);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chown, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chown, copyFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type DirectoryInput, directory, directoryProblems, groupId } from "@aiep/contracts";
@@ -24,7 +24,7 @@ interface Ids {
 /** Above the range that distributions give to people, below what containers use. */
 const FIRST_UID = 20_001;
 
-export async function ensureDirectory(layout: Layout, sample: Buffer): Promise<void> {
+export async function ensureDirectory(layout: Layout, sample: string): Promise<void> {
   const own = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const root = own.uid === 0;
   const ids = (index: number): Ids =>
@@ -40,7 +40,7 @@ export async function ensureDirectory(layout: Layout, sample: Buffer): Promise<v
   const material = join(layout.storageDir, "materials", SAMPLE.filename);
   if ((await readIfThere(material)) === undefined) {
     await mkdir(join(layout.storageDir, "materials"), { recursive: true });
-    await writeFile(material, sample);
+    await copyFile(sample, material);
   }
   if ((await readIfThere(layout.directoryFile)) !== undefined) return;
   const document = template(layout, { ids, proxy }, material, await sha256(material));

@@ -17,6 +17,8 @@ import { HttpPortTakenError, preparePorts } from "./ports.ts";
 import { ensureSecrets } from "./secrets.ts";
 import { readState, type StackState, writeState } from "./state.ts";
 
+const SAMPLE = join(import.meta.dirname, "../../assets/sample-model.zip");
+
 async function temporaryHome() {
   const home = await mkdtemp(join(tmpdir(), "aiep-home-"));
   onTestFinished(async () => await rm(home, { recursive: true }));
@@ -133,11 +135,11 @@ test("the client's key belongs to the public key that the services get", async (
 
 test("the first directory document is valid, and what the user makes of it is never overwritten", async () => {
   const layout = await temporaryHome();
-  await ensureDirectory(layout, Buffer.from("a model"));
+  await ensureDirectory(layout, SAMPLE);
   const document = directory.parse(parse(await readFile(layout.directoryFile, "utf8")));
   expect(directoryProblems(document)).toEqual([]);
   expect(document.users.map(({ name }) => name)).toEqual(["alice", "bob", "carol", "admin"]);
   await writeFile(layout.directoryFile, "users: []\n");
-  await ensureDirectory(layout, Buffer.from("another model"));
+  await ensureDirectory(layout, SAMPLE);
   expect(await readFile(layout.directoryFile, "utf8")).toBe("users: []\n");
 });

@@ -14,7 +14,6 @@ import { preparePorts } from "../home/ports.ts";
 import { ensureSecrets } from "../home/secrets.ts";
 import { identityOf } from "../processes/identity.ts";
 import { endLeftovers } from "../processes/leftovers.ts";
-import { zipFolder } from "../zip.ts";
 import { Reporter } from "./reporter.ts";
 import { DATABASES } from "./services.ts";
 import { createStack } from "./stack.ts";
@@ -55,7 +54,7 @@ try {
   const url = `http://127.0.0.1:${ports.http}`;
   reporter.update({ url });
   const secrets = await ensureSecrets(layout, Object.keys(DATABASES));
-  await ensureDirectory(layout, await zipFolder(join(config.root, "examples/hello/code")));
+  await ensureDirectory(layout, join(config.root, "deploy/local/assets/sample-model.zip"));
   await writeClientContext(layout, url);
   stack = createStack({ programs: { config, layout, ports }, secrets, reporter, log });
   await stack.start(stop.signal);
