@@ -63,8 +63,8 @@ export class QuotaQueue {
     while (at > 0 && isAfter(state.waiting[at - 1], applicant)) at -= 1;
     state.waiting.splice(at, 0, applicant);
     state.queued.add(applicant.id);
-    this.#pump(applicant.namespace, state);
-    if (at > 0 && state.queued.has(applicant.id)) applicant.waits(this.#behindMessage(applicant), false);
+    if (at === 0) this.#pump(applicant.namespace, state);
+    else applicant.waits(behindMessage(applicant), false);
   }
 
   /** The task ended, or will not be launched. */
@@ -114,16 +114,16 @@ export class QuotaQueue {
       head.granted();
     }
   }
-
-  #behindMessage({ asked, namespace }: Applicant): string {
-    return `Needs ${describeResources(asked)}; other tasks of namespace ${namespace} wait before it. Starts by itself.`;
-  }
 }
 
 function isAfter(one: Applicant | undefined, other: Applicant): boolean {
   if (one === undefined) return false;
   const [a, b] = [one.createdAt.getTime(), other.createdAt.getTime()];
   return a === b ? one.id > other.id : a > b;
+}
+
+function behindMessage({ asked, namespace }: Applicant): string {
+  return `Needs ${describeResources(asked)}; other tasks of namespace ${namespace} wait before it. Starts by itself.`;
 }
 
 function headMessage(
