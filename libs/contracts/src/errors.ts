@@ -22,6 +22,12 @@ export const ERRORS = {
     title: "The body is not JSON",
     hint: "Send one JSON document with Content-Type application/json.",
   },
+  MALFORMED_REQUEST: {
+    status: 400,
+    retry: "never",
+    title: "The request cannot be read as HTTP",
+    hint: "Check the client, and what stands between it and this service.",
+  },
   VALIDATION_FAILED: {
     status: 422,
     retry: "never",

@@ -23,6 +23,8 @@ export interface HttpLimits {
   /** Open event streams of one user; default 32. */
   readonly streamsPerUser?: number;
   readonly requestTimeoutMs?: number;
+  /** How long `close` waits for running requests before it cuts them; default 10 000. */
+  readonly closeTimeoutMs?: number;
 }
 
 /** One readiness check; throws or rejects when not ready. */
@@ -63,6 +65,7 @@ export interface HttpServer extends AsyncDisposable {
 
 const BODY_BYTES = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 300_000;
+const CLOSE_TIMEOUT_MS = 10_000;
 /** Above the idle timeout of the usual proxies (60 s), or they would meet closed connections. */
 const KEEP_ALIVE_MS = 65_000;
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,128}$/;
@@ -77,17 +80,9 @@ export async function createHttpServer(deps: HttpServerDeps): Promise<HttpServer
     forceCloseConnections: "idle",
     requestIdHeader: false,
     genReqId: (request) => requestId(request.headers["x-request-id"]),
-    clientErrorHandler: (error, socket) => {
-      const problem = problemOf(
-        new AiepError("MALFORMED_JSON", "The request is not HTTP/1.1.", { cause: error }),
-        crypto.randomUUID(),
-        "",
-      );
-      const body = JSON.stringify({
-        ...problem,
-        code: "MALFORMED_REQUEST",
-        title: "The request cannot be read",
-      });
+    clientErrorHandler: (cause, socket) => {
+      const error = new AiepError("MALFORMED_REQUEST", "The request cannot be read as HTTP/1.1.", { cause });
+      const body = JSON.stringify(problemOf(error, crypto.randomUUID(), ""));
       if (!socket.writable) return;
       socket.end(
         `HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
@@ -113,7 +108,7 @@ export async function createHttpServer(deps: HttpServerDeps): Promise<HttpServer
   for (const path of ["/livez", "/readyz", "/version"]) {
     app.get(
       path,
-      async (request, reply) => await probes.answer(request.url, reply.raw, () => reply.hijack()),
+      async (request, reply) => await probes.answer(request.url, reply.raw, () => void reply.hijack()),
     );
   }
   app.get("/openapi.json", async (_, reply) => {
@@ -130,11 +125,17 @@ function serverOf(
   probes: Probes,
   deps: HttpServerDeps,
 ): HttpServer {
+  const { limits = {} } = deps;
   let closing: Promise<void> | undefined;
   const close = () => {
     closing ??= (async () => {
       context.streams.close();
+      const force = setTimeout(
+        () => app.server.closeAllConnections(),
+        limits.closeTimeoutMs ?? CLOSE_TIMEOUT_MS,
+      );
       await app.close();
+      clearTimeout(force);
       await probes.close();
     })();
     return closing;

@@ -93,6 +93,8 @@ function begin(raw: ServerResponse, reply: FastifyReply): void {
     ...Object.fromEntries(set),
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-cache, no-store",
+    // A connection that carried a stream is not used again, so that closing the server never waits for it.
+    connection: "close",
     // Proxies must pass every event on at once.
     "x-accel-buffering": "no",
   });
