@@ -9,7 +9,7 @@ const EXAMPLE = "examples/ddp-stdlib";
 
 /** The stack, and one distributed training through it as a person would run it. The exit code is the job's. */
 export async function quickstart(context: CommandContext): Promise<number> {
-  const { config, layout, terminal } = context;
+  const { layout, terminal } = context;
   const started = performance.now();
   terminal.say(
     terminal.bold("1. The stack: nats-server, a database, task-svc, log-svc, a log agent, one HTTP address"),

@@ -38,6 +38,7 @@ export function serviceUnit(options: ServiceUnitOptions): Unit {
 async function startService(options: ServiceUnitOptions, signal: AbortSignal): Promise<Life> {
   const { name, readyUrl, readyTimeoutMs = 60_000, stopGraceMs = 20_000 } = options;
   signal.throwIfAborted();
+  rotate(options.logFile);
   const child = launch(options);
   const ended = endOf(child);
   const stop = async (): Promise<void> => await stopChild(child, ended, stopGraceMs);
@@ -53,7 +54,7 @@ async function startService(options: ServiceUnitOptions, signal: AbortSignal): P
     if (outcome !== "ready") {
       silent.abort();
       await ready.catch(() => {});
-      throw new StartError(`${name} did not start: ${outcome}\n${await tail(logFile(options))}`);
+      throw new StartError(`${name} did not start: ${outcome}\n${await tail(options.logFile)}`);
     }
     const { pid } = child;
     if (pid === undefined) throw new StartError(`${name} has no pid`);
@@ -78,7 +79,7 @@ export async function runOnce(
   signal.removeEventListener("abort", abort);
   signal.throwIfAborted();
   if (child.exitCode !== 0)
-    throw new StartError(`${options.name} failed: ${outcome}\n${await tail(logFile(options))}`);
+    throw new StartError(`${options.name} failed: ${outcome}\n${await tail(options.logFile)}`);
 }
 
 const MAX_LOG_BYTES = 16 * 1024 * 1024;
@@ -88,7 +89,6 @@ function launch(
   options: Pick<ServiceUnitOptions, "node" | "args" | "cwd" | "env" | "logFile">,
 ): ChildProcess {
   const { node, args, cwd, env } = options;
-  rotate(options.logFile);
   const log = openSync(options.logFile, "a", 0o600);
   try {
     const command = [node, ...NODE_FLAGS, ...args];
@@ -125,16 +125,14 @@ async function answersOk(url: string): Promise<boolean> {
 }
 
 function rotate(file: string): void {
-  try {
-    if (statSync(file).size > MAX_LOG_BYTES) renameSync(file, `${file}.1`);
-  } catch {
-    // There is none yet.
-  }
+  if (sizeOf(file) > MAX_LOG_BYTES) renameSync(file, `${file}.1`);
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 const TAIL_BYTES = 4_000;
-
-const logFile = (options: { readonly logFile: string }): string => options.logFile;
 
 /** The end of a log, for the message about a program that did not start. */
 async function tail(file: string): Promise<string> {

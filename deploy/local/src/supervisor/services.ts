@@ -68,8 +68,8 @@ function factsOf(name: ServiceProgram, { layout, ports }: Programs): ServiceFact
         port: ports.agent_probe,
         probePort: ports.agent_probe,
         env: {
-          AIEP_PODS_DIR: layout.podLogsDir,
-          AIEP_AGENT_CHECKPOINT: join(layout.agentDir, "checkpoint.json"),
+          AIEP_LOGS_DIR: layout.podLogsDir,
+          AIEP_AGENT_STATE_DIR: layout.agentDir,
           AIEP_AGENT_REMOVE_AFTER_SECONDS: "3600",
         },
       };
