@@ -5,7 +5,7 @@
  * S2 Writers are optimistic: a writer that read an older version than the last one gets AiepError VERSION_CONFLICT and
  *    nothing was written; it reads again and repeats.
  * S3 After each commit the store calls `committed` once (wired in main.ts to the relay and the notifier): no caller has to remember.
- * S4 A deleted task is not found any more; its row and history stay until they are purged by age.
+ * S4 A deleted task is not found any more; its history is purged by age, its row stays, so that its id is never taken again.
  */
 import type { CodePackageId, GroupId, HistoryEntry, ListTasksQuery, TaskFile, TaskId } from "@aiep/contracts";
 import type { Sql } from "@aiep/service-kit";

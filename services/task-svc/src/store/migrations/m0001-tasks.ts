@@ -5,7 +5,7 @@ const table = "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin";
 
 const TASKS = `CREATE TABLE tasks (
   seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
-  id CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  id CHAR(32) NOT NULL,
   version INT UNSIGNED NOT NULL,
   group_id VARCHAR(64) NOT NULL,
   name VARCHAR(253) NOT NULL,
@@ -56,7 +56,7 @@ const TASKS = `CREATE TABLE tasks (
 ) ${table}`;
 
 const CODE_PACKAGES = `CREATE TABLE code_packages (
-  id CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  id CHAR(32) NOT NULL PRIMARY KEY,
   group_id VARCHAR(64) NOT NULL,
   sha256 CHAR(64) NOT NULL,
   size_bytes BIGINT UNSIGNED NOT NULL,

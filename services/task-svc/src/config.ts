@@ -1,0 +1,57 @@
+/** Settings of task-svc from the environment. */
+import { readFile } from "node:fs/promises";
+import { AiepError } from "@aiep/contracts";
+import { type Environment, loadConfig, serviceEnvironment, unsafeSwitches } from "@aiep/service-kit";
+import * as z from "zod";
+import { DEFAULT_CODE_PACKAGE_LIMITS } from "./code-packages/limits.ts";
+
+const MIB = 1024 * 1024;
+const folder = z.string().regex(/^\//, "an absolute path");
+
+const schema = z.object({
+  ...serviceEnvironment,
+  AIEP_GIT_COMMIT: z.string().optional(),
+  AIEP_RUNTIME: z.enum(["local", "kubernetes"]).default("local"),
+  /** Working folders of the local runtime's tasks. */
+  AIEP_LOCAL_STATE_DIR: folder,
+  /** Their logs, in the kubelet's layout; the log agent reads here. */
+  AIEP_LOCAL_LOGS_DIR: folder,
+  AIEP_CODE_PACKAGE_DIR: folder,
+  AIEP_CODE_PACKAGE_MAX_MB: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(4096)
+    .default(DEFAULT_CODE_PACKAGE_LIMITS.zipBytes / MIB),
+  /** Launches at the same time. */
+  AIEP_CONTROL_LAUNCHES: z.coerce.number().int().min(1).max(1000).default(16),
+  /** How often the runtime's list is compared with the live tasks. */
+  AIEP_CONTROL_RESYNC_SECONDS: z.coerce.number().min(1).default(60),
+  /** How long the controller rests after a crash of the one that was active. */
+  AIEP_CONTROL_LEASE_SECONDS: z.coerce.number().min(0.5).default(3),
+  /** History of deleted tasks is kept this long. */
+  AIEP_HISTORY_DAYS: z.coerce.number().min(1).default(30),
+});
+
+export function loadTaskConfig(env: Environment) {
+  const config = loadConfig(schema, env);
+  if (config.AIEP_RUNTIME === "kubernetes") {
+    throw new AiepError("CONFIG_INVALID", "AIEP_RUNTIME=kubernetes is not built in yet; use local.");
+  }
+  return {
+    ...config,
+    address: { env: config.AIEP_ENV, source: "/aiep/task-svc" },
+    unsafe: unsafeSwitches(config.AIEP_ENV, config.AIEP_UNSAFE_DISABLE),
+    codePackageLimits: {
+      ...DEFAULT_CODE_PACKAGE_LIMITS,
+      zipBytes: config.AIEP_CODE_PACKAGE_MAX_MB * MIB,
+    },
+  };
+}
+export type TaskConfig = ReturnType<typeof loadTaskConfig>;
+
+/** From this workspace's package.json, which stands beside the sources and beside their built form. */
+export async function readVersion(): Promise<string> {
+  const text = await readFile(new URL("../package.json", import.meta.url), "utf8");
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+}

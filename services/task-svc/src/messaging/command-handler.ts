@@ -1,0 +1,130 @@
+/**
+ * Commands of the bus, handled by the same operations as HTTP (D8).
+ *
+ * M1 A command is answered by events: `created` or `stop_requested`, or `rejected` when it is refused. Handled again, it
+ *    changes nothing more: the task's id and the rejection's version follow from the command's id (I2).
+ * M2 What may succeed later is thrown and delivered again; what cannot succeed is refused. Nothing is dropped (D9).
+ */
+import { createHash } from "node:crypto";
+import {
+  AiepError,
+  type DataOf,
+  type GroupId,
+  groupId,
+  type stopTask,
+  submitTask,
+  type TASK_COMMANDS,
+  taskRejected,
+} from "@aiep/contracts";
+import {
+  type CommandMessage,
+  type CommitQueue,
+  type DirectorySource,
+  DuplicateKeyError,
+  newOutboxRecord,
+  OUTBOX_VERSION_KEY,
+  outboxInsert,
+  type Principal,
+  principalOf,
+} from "@aiep/service-kit";
+import { stopTask as stop } from "../operations/stop-task.ts";
+import { submitTask as submit } from "../operations/submit-task.ts";
+import type { TaskStore } from "../store/task-store.ts";
+
+export interface CommandHandlerDeps {
+  readonly store: TaskStore;
+  readonly directory: Pick<DirectorySource, "current">;
+  readonly commits: CommitQueue;
+  readonly address: { readonly env: string; readonly source: string };
+  readonly clock: () => Date;
+}
+
+export type TaskCommand = CommandMessage<(typeof TASK_COMMANDS)[number]>;
+
+export function createCommandHandler(deps: CommandHandlerDeps): (command: TaskCommand) => Promise<[]> {
+  return async (command) => {
+    try {
+      await perform(deps, command);
+    } catch (error) {
+      if (!AiepError.is(error) || mayBeRepeated(error)) throw error;
+      await reject(deps, command, error);
+    }
+    return [];
+  };
+}
+
+async function perform(deps: CommandHandlerDeps, command: TaskCommand): Promise<void> {
+  const { envelope } = command;
+  const principal = principalOf(deps.directory.current(), command.data.requested_by);
+  const context = {
+    correlationId: envelope.correlation_id ?? envelope.id,
+    causationId: envelope.id,
+    traceparent: envelope.traceparent,
+  };
+  if (command.definition === submitTask) {
+    // The definition says which command it is; the compiler cannot tie it to the data.
+    const { requested_by: _, ...body } = command.data as DataOf<typeof submitTask>;
+    await submit(deps, principal, body, { ...context, commandId: envelope.id });
+  } else {
+    const { task_id, grace_seconds } = command.data as DataOf<typeof stopTask>;
+    await stop(deps, principal, task_id, { ...context, graceSeconds: grace_seconds });
+  }
+}
+
+/** M2: our own troubles, not the command's. */
+function mayBeRepeated(error: AiepError): boolean {
+  return error.code === "VERSION_CONFLICT" || error.entry.status >= 500;
+}
+
+async function reject(deps: CommandHandlerDeps, command: TaskCommand, error: AiepError): Promise<void> {
+  const { envelope } = command;
+  const group = groupOf(deps, command);
+  const record = newOutboxRecord({
+    definition: taskRejected,
+    groupId: group,
+    aggregateType: "command",
+    aggregateId: aggregateIdOf(envelope.id),
+    aggregateVersion: 1,
+    data: {
+      command_id: envelope.id,
+      group_id: group,
+      command: command.name,
+      code: error.code,
+      detail: error.message,
+      errors: [...error.errors],
+    },
+    authId: command.data.requested_by,
+    correlationId: envelope.correlation_id ?? envelope.id,
+    causationId: envelope.id,
+    traceparent: envelope.traceparent,
+    now: deps.clock(),
+    ...deps.address,
+  });
+  try {
+    await deps.commits.commit({ key: record.aggregateId, statements: [outboxInsert(record)] });
+  } catch (cause) {
+    if (!DuplicateKeyError.is(cause, OUTBOX_VERSION_KEY)) throw cause; // rejected before, M1
+  }
+}
+
+/** The group the caller meant, or else their only one; the subject needs one even when there is none. */
+function groupOf(deps: CommandHandlerDeps, command: TaskCommand): GroupId {
+  const asked =
+    command.definition === submitTask
+      ? (command.data as DataOf<typeof submitTask>).task_config.metadata.group_id
+      : undefined;
+  const parsed = groupId.safeParse(asked ?? command.envelope.group_id ?? onlyGroup(deps, command));
+  return parsed.success ? parsed.data : groupId.parse("unknown");
+}
+
+function onlyGroup({ directory }: CommandHandlerDeps, command: TaskCommand): string | undefined {
+  const memberships: Principal["memberships"] = directory.current().groupsOf(command.data.requested_by);
+  return memberships.length === 1 ? memberships[0]?.group.id : undefined;
+}
+
+/** An id of another system may hold what a subject may not. */
+function aggregateIdOf(commandId: string): string {
+  return /^[A-Za-z0-9_-]+$/.test(commandId)
+    ? commandId
+    : createHash("sha256").update(commandId).digest("hex").slice(0, 32);
+}

@@ -1,0 +1,210 @@
+/**
+ * task-svc put together, in the order in which things depend on each other; the scope closes them in reverse.
+ * Foundations (database, bus, directory) → store and relay → runtime and controller → commands → HTTP.
+ */
+import { CONSUMERS, STREAMS, TASK_COMMANDS } from "@aiep/contracts";
+import {
+  CommitQueue,
+  connectBus,
+  createCommandConsumer,
+  createDeadLetters,
+  createFailpoints,
+  createHttpServer,
+  createIdempotency,
+  createLease,
+  createOutboxRelay,
+  createSqlPool,
+  createTokenVerifier,
+  type Logger,
+  openDirectory,
+  type Scope,
+  sql,
+  startTelemetry,
+  verifyTopology,
+} from "@aiep/service-kit";
+import { registerApi } from "./api/api.ts";
+import { readOpenApi } from "./api/openapi.ts";
+import { openCodePackageFiles } from "./code-packages/package-files.ts";
+import { unpackCodePackage } from "./code-packages/unpack.ts";
+import { readVersion, type TaskConfig } from "./config.ts";
+import { createController } from "./control/controller.ts";
+import { createTaskNotifier, notifyFromBus } from "./control/notifier.ts";
+import { createCommandHandler } from "./messaging/command-handler.ts";
+import { createLocalRuntime } from "./runtimes/local/local-runtime.ts";
+import { storageResolver } from "./runtimes/local/storage.ts";
+import { migrate } from "./store/migrate.ts";
+import { openOrm } from "./store/orm.ts";
+import { createTaskStore } from "./store/sql-task-store.ts";
+
+const SERVICE = "task-svc";
+const DAY_MS = 86_400_000;
+const clock = () => new Date();
+
+export async function startTaskService(config: TaskConfig, log: Logger, scope: Scope): Promise<void> {
+  const version = await readVersion();
+  const telemetry = await startTelemetry({
+    service: SERVICE,
+    version,
+    otlpEndpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+  });
+  scope.defer("release", "telemetry", async () => await telemetry.shutdown());
+  const failpoints = createFailpoints({
+    spec: config.AIEP_FAILPOINTS,
+    logFile: config.AIEP_FAILPOINT_LOG,
+    log,
+  });
+  const shared = { log, telemetry, failpoints, unsafe: config.unsafe };
+
+  const foundations = await openFoundations(config, log, scope);
+  const { pool, bus, directory, packages } = foundations;
+  const work = startWork(config, foundations, shared, scope);
+  const { store, notifier, commits } = work;
+
+  const runtime = await createLocalRuntime({
+    stateDir: config.AIEP_LOCAL_STATE_DIR,
+    logsDir: config.AIEP_LOCAL_LOGS_DIR,
+    log,
+    resolveStorage: storageResolver(() => directory.current().document),
+    codePackagePath: packages.pathOf,
+    unpackCode: async (zip, target, options) =>
+      await unpackCodePackage(zip, target, config.codePackageLimits, options),
+    unsafeRandomNames: config.unsafe.has("deterministic-names"),
+  });
+  scope.defer("release", "runtime", async () => await runtime.close());
+  const controller = createController({
+    store,
+    runtime,
+    notifier,
+    lease: createLease({
+      pool,
+      name: `${SERVICE}:controller`,
+      log,
+      ttlMs: config.AIEP_CONTROL_LEASE_SECONDS * 1000,
+    }),
+    quotaOf: (namespace) => {
+      const quota = directory.current().namespace(namespace)?.quota;
+      return quota && { cpu: quota.cpu, memoryGb: quota.memory_gb, gpu: quota.gpu };
+    },
+    onQuotaChange: (listener) => directory.onChange(listener),
+    launchConcurrency: config.AIEP_CONTROL_LAUNCHES,
+    resyncMs: config.AIEP_CONTROL_RESYNC_SECONDS * 1000,
+    ...shared,
+  });
+
+  const commands = createCommandConsumer({
+    bus,
+    consumer: CONSUMERS.taskCommands,
+    pool,
+    env: config.AIEP_ENV,
+    definitions: TASK_COMMANDS,
+    handler: createCommandHandler({ store, directory, commits, address: config.address, clock }),
+    ...shared,
+  });
+
+  const http = scope.use(
+    "http",
+    await createHttpServer({
+      service: SERVICE,
+      version,
+      ...(config.AIEP_GIT_COMMIT === undefined ? {} : { gitCommit: config.AIEP_GIT_COMMIT }),
+      host: config.AIEP_HTTP_HOST,
+      port: config.AIEP_HTTP_PORT,
+      probePort: config.AIEP_METRICS_PORT,
+      log,
+      telemetry,
+      tokens: await createTokenVerifier({ jwks: config.AIEP_JWKS, log }),
+      directory,
+      checks: [
+        { name: "database", check: async () => await pool.ping() },
+        {
+          name: "bus",
+          check: () => {
+            if (bus.status !== "connected") throw new Error(`the bus is ${bus.status}`);
+          },
+        },
+      ],
+      openapi: await readOpenApi(),
+    }),
+  );
+  registerApi(http.app, {
+    store,
+    directory,
+    packages,
+    changes: notifier,
+    idempotency: createIdempotency({ pool }),
+    deadLetters: createDeadLetters({ bus, service: SERVICE, env: config.AIEP_ENV, consumers: [commands] }),
+    clock,
+  });
+
+  scope.defer("intake", "http", () => http.stopIntake());
+  scope.defer("intake", "commands", async () => await commands.stop());
+  scope.defer("drain", "controller", async () => await controller.stop());
+  scope.defer("drain", "http", async () => await http.close());
+  controller.start();
+  commands.start();
+  const { url, probeUrl } = await http.listen();
+  http.started();
+  log.info({ url, probe_url: probeUrl }, "task-svc listens");
+}
+
+/** What lies outside this process, each opened here and closed by the scope. */
+async function openFoundations(config: TaskConfig, log: Logger, scope: Scope) {
+  const pool = scope.use("database", createSqlPool({ url: config.AIEP_DATABASE_URL }));
+  const orm = await openOrm(config.AIEP_DATABASE_URL);
+  scope.defer("release", "orm", async () => await orm.close());
+  const ran = await migrate(orm, pool);
+  if (ran.length > 0) log.info({ migrations: ran }, "database migrated");
+  const bus = scope.use(
+    "bus",
+    await connectBus({
+      url: config.AIEP_NATS_URL,
+      user: config.AIEP_NATS_USER,
+      password: config.AIEP_NATS_PASSWORD,
+      name: SERVICE,
+      log,
+    }),
+  );
+  await verifyTopology(bus, {
+    streams: [STREAMS.TASK, STREAMS.CMD, STREAMS.DLQ],
+    consumers: [CONSUMERS.taskCommands],
+  });
+  const directory = scope.use("directory", await openDirectory(config.AIEP_DIRECTORY_FILE, log));
+  const packages = await openCodePackageFiles(config.AIEP_CODE_PACKAGE_DIR, config.codePackageLimits);
+  return { pool, orm, bus, directory, packages };
+}
+
+type Foundations = Awaited<ReturnType<typeof openFoundations>>;
+type Shared = Pick<Parameters<typeof createOutboxRelay>[0], "telemetry" | "failpoints" | "unsafe"> & {
+  readonly log: Logger;
+};
+
+/** The store, and who is told of its commits: the relay publishes, the notifier wakes (S3). */
+function startWork(config: TaskConfig, { pool, orm, bus }: Foundations, shared: Shared, scope: Scope) {
+  const relay = createOutboxRelay({
+    service: SERVICE,
+    pool,
+    bus,
+    purge: {
+      olderThanMs: config.AIEP_HISTORY_DAYS * DAY_MS,
+      // The rows of a task are its history for as long as it can be read (D16).
+      where: sql(
+        "NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.id = outbox.aggregate_id AND tasks.deleted_at IS NULL)",
+      ),
+    },
+    ...shared,
+  });
+  scope.defer("release", "relay", async () => await relay.stop());
+  const commits = new CommitQueue({ pool, onCommitted: () => relay.wake() });
+  scope.defer("release", "commits", async () => await commits.close());
+  const notifier = createTaskNotifier();
+  scope.defer("release", "wakes of other replicas", notifyFromBus(bus, config.AIEP_ENV, notifier));
+  const store = createTaskStore({
+    orm,
+    pool,
+    commits,
+    address: config.address,
+    committed: (change) => notifier.changed(change),
+  });
+  relay.start();
+  return { store, notifier, commits };
+}
