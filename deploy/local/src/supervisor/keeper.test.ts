@@ -65,7 +65,7 @@ test("a program that ends is started again and says how it ended; stopped means 
 
 test("a program that does not start the first time is an error with the end of its log, and is not tried again", async () => {
   const { keeper, options } = await keep("broken");
-  await expect(keeper.start()).rejects.toThrow(/exit code 3\n.*I cannot start/s);
+  await expect(keeper.start()).rejects.toThrow(/exit code 3.*program\.log:\nI cannot start/);
   await keeper.stop();
   expect((await readFile(options.logFile, "utf8")).match(/I cannot start/g)).toHaveLength(1);
 });

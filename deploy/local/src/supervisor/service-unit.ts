@@ -54,7 +54,9 @@ async function startService(options: ServiceUnitOptions, signal: AbortSignal): P
     if (outcome !== "ready") {
       silent.abort();
       await ready.catch(() => {});
-      throw new StartError(`${name} did not start: ${outcome}\n${await tail(options.logFile)}`);
+      throw new StartError(
+        `${name} did not start: ${outcome}. The end of ${options.logFile}:\n${await tail(options.logFile)}`,
+      );
     }
     const { pid } = child;
     if (pid === undefined) throw new StartError(`${name} has no pid`);
@@ -79,7 +81,9 @@ export async function runOnce(
   signal.removeEventListener("abort", abort);
   signal.throwIfAborted();
   if (child.exitCode !== 0)
-    throw new StartError(`${options.name} failed: ${outcome}\n${await tail(options.logFile)}`);
+    throw new StartError(
+      `${options.name} failed: ${outcome}. The end of ${options.logFile}:\n${await tail(options.logFile)}`,
+    );
 }
 
 const MAX_LOG_BYTES = 16 * 1024 * 1024;

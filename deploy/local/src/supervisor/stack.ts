@@ -16,6 +16,7 @@ import {
   service,
   topologyProgram,
 } from "./services.ts";
+import { StartError } from "./unit.ts";
 
 /*
  * What runs and in which order (D30, D31): servers, then streams and databases, then services, then the address that people use.
@@ -133,5 +134,11 @@ function natsUsers({ natsPasswords }: Secrets) {
 /** Waits for all of them, also after a failure, so that nothing is still starting when stop() comes. */
 async function all(work: readonly Promise<void>[]): Promise<void> {
   const results = await Promise.allSettled(work);
-  for (const result of results) if (result.status === "rejected") throw result.reason;
+  const reasons = results.flatMap((result): unknown[] =>
+    result.status === "rejected" ? [result.reason] : [],
+  );
+  if (reasons.length > 0)
+    throw new StartError(
+      reasons.map((reason) => (reason instanceof Error ? reason.message : String(reason))).join("\n\n"),
+    );
 }
