@@ -99,13 +99,13 @@ export const CONSUMERS = {
     maxDeliver: 20,
     maxAckPending: 1000,
   },
-  /** The log store. */
+  /** The log store. It acknowledges within about a second; after its crash readers wait this long for what it held. */
   logBatches: {
     stream: "LOG",
     durable: "log-store",
     service: "log-svc",
     filterSubject: "aiep.*.log.>",
-    ackWaitSeconds: 60,
+    ackWaitSeconds: 10,
     maxDeliver: -1,
     maxAckPending: 2000,
   },

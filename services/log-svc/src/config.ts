@@ -53,7 +53,15 @@ export function parseLocation(
   };
 }
 
-const { AIEP_ENV, AIEP_NATS_URL, AIEP_NATS_USER, AIEP_NATS_PASSWORD, AIEP_LOG_LEVEL } = serviceEnvironment;
+const {
+  AIEP_ENV,
+  AIEP_NATS_URL,
+  AIEP_NATS_USER,
+  AIEP_NATS_PASSWORD,
+  AIEP_LOG_LEVEL,
+  AIEP_METRICS_PORT,
+  AIEP_HTTP_HOST,
+} = serviceEnvironment;
 
 const agentSchema = z.object({
   AIEP_ENV,
@@ -62,8 +70,11 @@ const agentSchema = z.object({
   AIEP_NATS_PASSWORD,
   AIEP_LOG_LEVEL,
   /** Where pods' logs are, in the kubelet's layout: `/var/log/pods` on a node. */
-  AIEP_PODS_DIR: z.string().regex(/^\//, "an absolute path"),
-  AIEP_AGENT_CHECKPOINT: z.string().regex(/^\//, "an absolute path"),
+  AIEP_LOGS_DIR: z.string().regex(/^\//, "an absolute path"),
+  AIEP_METRICS_PORT,
+  AIEP_HTTP_HOST,
+  /** Keeps the checkpoint. */
+  AIEP_AGENT_STATE_DIR: z.string().regex(/^\//, "an absolute path"),
   /** Shipped pod folders are removed this long after their end; unset: somebody else removes them. */
   AIEP_AGENT_REMOVE_AFTER_SECONDS: z.coerce.number().int().min(0).optional(),
 });

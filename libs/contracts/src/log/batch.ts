@@ -3,7 +3,8 @@
  * bytes exactly as in the file. Headers place it: a batch covers bytes [position, position + payload length) of the
  * node's log, where positions count all bytes of all files of that node's container from 0, over rotations.
  *
- * L1 `Nats-Msg-Id` = `<pod uid>/<container>:<position>`; a batch sent again has the same id and the same bytes.
+ * L1 `Nats-Msg-Id` = `<pod uid>/<container>:<position>-<payload length>`: the same id always means the same bytes. (By
+ *    position alone a longer batch, read again after a crash, would be dropped by the broker as a duplicate.)
  * L2 positions of one source are contiguous; a hole is loss and is marked with a gap, never hidden (D18).
  */
 export const LOG_HEADERS = {
@@ -12,7 +13,7 @@ export const LOG_HEADERS = {
   position: "aiep-log-position",
   lines: "aiep-log-lines",
   attempt: "aiep-log-attempt",
-  /** `true` on the last batch of a source (it may be empty): the container ended and the file was read to its end. */
+  /** `true` on the last batch of a source, which is empty: the container ended and the file was read to its end. */
   final: "aiep-log-final",
 } as const;
 

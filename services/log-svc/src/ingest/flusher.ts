@@ -32,6 +32,24 @@ export interface FlushResult {
   readonly stale: readonly FlushUnit<Receipt>[];
 }
 
+/** An acknowledgement that is lost costs a redelivery, nothing else: a closed connection is no error here. */
+export function acknowledge(receipts: readonly Receipt[]): void {
+  for (const receipt of receipts) harmlessly(() => receipt.ack());
+}
+
+/** To be delivered again at once. */
+export function handBack(receipts: readonly Receipt[]): void {
+  for (const receipt of receipts) harmlessly(() => receipt.nak());
+}
+
+function harmlessly(settle: () => void): void {
+  try {
+    settle();
+  } catch {
+    // the connection is closed: the server hands the message out again by itself
+  }
+}
+
 const CONCURRENT_WRITES = 8;
 
 interface Written {
@@ -45,7 +63,7 @@ export async function flush(deps: FlusherDeps, units: readonly FlushUnit<Receipt
   await deps.failpoints.hit("log.chunk-written-not-indexed");
   const { committed, stale } = await commit(deps, written, failed);
   await deps.failpoints.hit("log.indexed-not-acked");
-  for (const unit of committed) for (const receipt of unit.receipts) receipt.ack();
+  for (const unit of committed) acknowledge(unit.receipts);
   return { stored: committed, failed, stale };
 }
 

@@ -18,9 +18,9 @@ import { pause, WakeUp } from "../util/wake.ts";
 import { type LogBatch, readBatch } from "./batch.ts";
 import { CHUNK_BYTES } from "./chunk-writer.ts";
 import { deadLetter } from "./dead-letter.ts";
-import { flush, type Receipt } from "./flusher.ts";
+import { acknowledge, type FlushResult, flush, handBack, type Receipt } from "./flusher.ts";
 import type { LiveTail } from "./live-tail.ts";
-import { SourceWriter } from "./source-writer.ts";
+import { type FlushUnit, SourceWriter } from "./source-writer.ts";
 
 export interface IngestLimits {
   /** Longest time that bytes stay in memory only. */
@@ -100,7 +100,7 @@ export class LogIngest implements Consumer {
     this.#due.wake();
     await this.#flushing;
     await this.#flushWriters([...this.#writers.values()]);
-    for (const writer of this.#writers.values()) for (const receipt of writer.abandon()) receipt.nak();
+    for (const writer of this.#writers.values()) handBack(writer.abandon());
   }
 
   /** A dead letter again: resolves when it is stored. */
@@ -164,7 +164,7 @@ export class LogIngest implements Consumer {
       return;
     }
     if (batch.env === this.#deps.env) await this.#accept(batch, message);
-    else message.ack(); // of another environment: not ours
+    else acknowledge([message]); // of another environment: not ours
   }
 
   async #refuse(message: JsMsg, reason: string): Promise<void> {
@@ -185,7 +185,7 @@ export class LogIngest implements Consumer {
     const { position, bytes, final } = batch;
     const accepted = writer.accept({ position, bytes, final, receipt }, Date.now());
     this.#heldBytes += writer.heldBytes - before.held;
-    if (accepted === "stored") receipt.ack();
+    if (accepted === "stored") acknowledge([receipt]);
     if (accepted !== "held") return;
     this.#deps.tail.changed(batch.key.taskId, writer.complete === before.complete ? "bytes" : "sources");
     if (before.dirtySince === undefined || this.#isDue(writer, Date.now())) this.#due.wake();
@@ -273,7 +273,7 @@ export class LogIngest implements Consumer {
   async #flushWriters(writers: readonly SourceWriter<Receipt>[]): Promise<boolean> {
     const units = writers.filter((writer) => writer.dirtySince !== undefined).map((w) => w.takeFlush());
     if (units.length === 0) return false;
-    const { stored, failed, stale } = await flush(this.#deps, units);
+    const { stored, failed, stale } = await this.#flush(units);
     for (const unit of stored) {
       const before = unit.writer.heldBytes;
       unit.writer.flushed(unit);
@@ -286,6 +286,16 @@ export class LogIngest implements Consumer {
     return failed.length > 0;
   }
 
+  /** An error here means that nobody knows how far it came: the next attempt finds out (S1). */
+  async #flush(units: readonly FlushUnit<Receipt>[]): Promise<FlushResult> {
+    try {
+      return await flush(this.#deps, units);
+    } catch (error) {
+      this.#deps.log.error({ err: error }, "log chunks could not be stored; trying again");
+      return { stored: [], failed: units, stale: [] };
+    }
+  }
+
   /** What the writer believes is not what the index says: forget it, have its messages again. */
   #drop(writer: SourceWriter<Receipt>, receipts: readonly Receipt[]): void {
     this.#deps.log.warn(
@@ -293,7 +303,7 @@ export class LogIngest implements Consumer {
       "log source was moved by somebody else; reading it again",
     );
     this.#forget(writer);
-    for (const receipt of [...receipts, ...writer.abandon()]) receipt.nak();
+    handBack([...receipts, ...writer.abandon()]);
   }
 
   #forgetIdle(now: number): void {

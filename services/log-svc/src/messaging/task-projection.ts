@@ -1,5 +1,5 @@
 /** Keeps the projection of tasks from their events (D6), and tells open streams of a task's log when it changed. */
-import { CONSUMERS, type ConsumerDefinition, TASK_EVENTS, taskDeleted, taskRejected } from "@aiep/contracts";
+import { CONSUMERS, type ConsumerDefinition, TASK_EVENTS } from "@aiep/contracts";
 import { type Consumer, createEventConsumer, type EventConsumerDeps } from "@aiep/service-kit";
 import type { LiveTail } from "../ingest/live-tail.ts";
 import { recordDeletion, recordStatus } from "../store/task-facts.ts";
@@ -18,13 +18,18 @@ export function createTaskProjection({ tail, consumer, ...deps }: ProjectionDeps
     consumer: consumer ?? CONSUMERS.logTasks,
     definitions: TASK_EVENTS,
     handler: (message) => {
-      if (message.definition === taskRejected) return []; // no task came of it
-      if (message.definition === taskDeleted) return [recordDeletion(message.data.task_id)];
-      return [recordStatus(message.data)];
+      switch (message.name) {
+        case "rejected":
+          return []; // no task came of it
+        case "deleted":
+          return [recordDeletion(message.data.task_id)];
+        default:
+          return [recordStatus(message.data)];
+      }
     },
     committed: (messages) => {
-      for (const { definition, data } of messages)
-        if (definition !== taskRejected && "task_id" in data) tail.changed(data.task_id, "sources");
+      for (const message of messages)
+        if (message.name !== "rejected") tail.changed(message.data.task_id, "sources");
     },
   });
 }

@@ -10,7 +10,7 @@ export async function migrate(databaseUrl: string): Promise<void> {
     entities: [],
     discovery: { warnWhenNoEntities: false },
     extensions: [Migrator],
-    migrations: { migrationsList: MIGRATIONS, transactional: false, snapshot: false },
+    migrations: { migrationsList: MIGRATIONS, transactional: false, snapshot: false, silent: true },
     pool: { min: 0, max: 1 },
   });
   try {

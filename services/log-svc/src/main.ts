@@ -1,0 +1,73 @@
+/** log-svc: the log store and its API (D17–D19). */
+import { hostname } from "node:os";
+import {
+  connectBus,
+  createFailpoints,
+  createLogger,
+  createSqlPool,
+  createTokenVerifier,
+  openDirectory,
+  runService,
+  startTelemetry,
+} from "@aiep/service-kit";
+import { loadStoreConfig } from "./config.ts";
+import { startLogService } from "./service.ts";
+import { migrate } from "./store/migrate.ts";
+import { openObjectStore } from "./store/objects/open.ts";
+
+const config = loadStoreConfig(process.env);
+const log = createLogger({ service: "log-svc", level: config.AIEP_LOG_LEVEL });
+const version = "0.1.0";
+
+await runService({
+  name: "log-svc",
+  log,
+  async start(scope) {
+    const telemetry = await startTelemetry({
+      service: "log-svc",
+      version,
+      otlpEndpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+    });
+    scope.defer("release", "telemetry", () => telemetry.shutdown());
+    await migrate(config.AIEP_DATABASE_URL);
+    const pool = scope.use("database", createSqlPool({ url: config.AIEP_DATABASE_URL }));
+    const objects = scope.use("objects", await openObjectStore(config.location));
+    const directory = scope.use("directory", await openDirectory(config.AIEP_DIRECTORY_FILE, log));
+    const bus = scope.use(
+      "bus",
+      await connectBus({
+        url: config.AIEP_NATS_URL,
+        user: config.AIEP_NATS_USER,
+        password: config.AIEP_NATS_PASSWORD,
+        name: `log-svc@${hostname()}`,
+        log,
+      }),
+    );
+    const service = await startLogService(
+      {
+        bus,
+        pool,
+        objects,
+        log,
+        telemetry,
+        tokens: await createTokenVerifier({ jwks: config.AIEP_JWKS, log }),
+        directory,
+        failpoints: createFailpoints({
+          spec: config.AIEP_FAILPOINTS,
+          logFile: config.AIEP_FAILPOINT_LOG,
+          log,
+        }),
+        env: config.AIEP_ENV,
+        http: {
+          host: config.AIEP_HTTP_HOST,
+          port: config.AIEP_HTTP_PORT,
+          probePort: config.AIEP_METRICS_PORT,
+        },
+        version: { version },
+        keepMs: config.keepMs,
+      },
+      scope,
+    );
+    log.info({ url: service.url, store: config.location.kind }, "log-svc is ready");
+  },
+});
