@@ -10,17 +10,24 @@ export function registerCodePackageRoutes(app: FastifyInstance, deps: CodePackag
     app,
     ROUTES.createCodePackage,
     async ({ principal, query, raw, signal }) => {
-      const codePackage = await uploadCodePackage(deps, principal, {
-        groupId: query.group_id,
-        expectedSha256: query.sha256,
-        declaredBytes: contentLength(raw.headers["content-length"]),
-        body: bodyStream(raw.body),
-        signal,
-      });
-      return {
-        body: codePackageView(codePackage),
-        headers: { location: `/v1/code-packages/${codePackage.id}` },
-      };
+      const body = bodyOf(raw.body);
+      try {
+        const codePackage = await uploadCodePackage(deps, principal, {
+          groupId: query.group_id,
+          expectedSha256: query.sha256,
+          declaredBytes: contentLength(raw.headers["content-length"]),
+          // Breaking off must not close the connection: the refusal is still to be sent on it.
+          body: { [Symbol.asyncIterator]: () => body.iterator({ destroyOnReturn: false }) },
+          signal,
+        });
+        return {
+          body: codePackageView(codePackage),
+          headers: { location: `/v1/code-packages/${codePackage.id}` },
+        };
+      } finally {
+        // Many clients read the answer only after they have sent everything: the rest is read and thrown away.
+        body.resume();
+      }
     },
     // The limit is enforced while reading, by the receiver: its answer names the limit.
     { bodyBytes: Number.MAX_SAFE_INTEGER },
@@ -31,11 +38,9 @@ export function registerCodePackageRoutes(app: FastifyInstance, deps: CodePackag
   }));
 }
 
-/** Breaking off must not close the connection: the refusal is still to be sent on it. */
-function bodyStream(body: unknown): AsyncIterable<Buffer> {
-  if (!(body instanceof Readable))
-    throw new AiepError("UNSUPPORTED_MEDIA_TYPE", "A code package is sent as application/zip.");
-  return { [Symbol.asyncIterator]: () => body.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]() };
+function bodyOf(body: unknown): Readable {
+  if (body instanceof Readable) return body;
+  throw new AiepError("UNSUPPORTED_MEDIA_TYPE", "A code package is sent as application/zip.");
 }
 
 function contentLength(header: string | undefined): number | undefined {
