@@ -173,11 +173,6 @@ export async function startTaskApi(ground: Ground, directory: DirectoryInput = D
     idempotency: createIdempotency({ pool }),
     packages: await openCodePackageFiles(packagesDir, DEFAULT_CODE_PACKAGE_LIMITS),
     deadLetters: createDeadLetters({ bus, service: "task-svc", env: "test", consumers: [] }),
-      list: async () => ({ items: [], next_cursor: null }),
-      redrive: async () => {
-        throw new Error("x");
-      },
-    },
   });
   const { url } = await http.listen();
   http.started();
