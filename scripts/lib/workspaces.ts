@@ -9,4 +9,5 @@ export const workspaces: Readonly<Record<string, string>> = {
   "deploy-local": "deploy/local",
   house: "scripts",
   tests: "tests",
+  bench: "bench",
 };
