@@ -54,7 +54,9 @@ describe("agent → bus → store → reader", () => {
     const pod = await TestPod.create({ podsDir: stack.podsDir, task, node: node("worker-0") });
     const long = "x".repeat(1024 * 1024);
     await pod.write(["", "0%\r50%\r100%", "进度"]);
-    await pod.writeRaw(Buffer.concat([Buffer.from(pod.cri([""]).slice(0, -1)), Buffer.from([0, 255, 254, 65, 10])]));
+    await pod.writeRaw(
+      Buffer.concat([Buffer.from(pod.cri([""]).slice(0, -1)), Buffer.from([0, 255, 254, 65, 10])]),
+    );
     await pod.write([long, "after"]);
     await pod.complete();
     await waitFor("source complete", async () => (await stack.index.sourcesOf(task))[0]?.complete === true);
@@ -87,7 +89,8 @@ describe("agent → bus → store → reader", () => {
       const store = stack.startStore({ bus: storeBus, objects, limits: { flushMs: 100 } });
       const agent = await stack.startAgent({ bus: agentBus, gatherMs: 1 });
       for (let part = 0; part < 10; part += 1)
-        for (const pod of pods) await pod.write(numbered((round * 10 + part) * 50, (round * 10 + part + 1) * 50));
+        for (const pod of pods)
+          await pod.write(numbered((round * 10 + part) * 50, (round * 10 + part + 1) * 50));
       await waitFor("something held", () => store.ingest.heldBytes > 0);
       // A crash: connections vanish, and in every other round what is in memory only is gone with them.
       if (round % 2 === 0) crash.abort();

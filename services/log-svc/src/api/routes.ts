@@ -1,8 +1,9 @@
 /** The HTTP face of the log store (D17–D19): contract routes to the functions of this folder. */
 import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { type NodeName, ROUTES, type TaskId } from "@aiep/contracts";
 import { type DeadLetters, registerRoute, sse } from "@aiep/service-kit";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import type { LogIndex, SourceRow } from "../store/log-index.ts";
 import { accessTask } from "./access.ts";
 import { openDownload } from "./download.ts";
@@ -26,17 +27,21 @@ export function registerLogRoutes(app: FastifyInstance, deps: ApiDeps): void {
     const task = await accessTask(deps, params.task_id, principal, signal);
     const lastEventId = query.last_event_id ?? request.lastEventId;
     const stream = await openStream(deps, task, filterOf(query), { lastEventId, tail: query.tail });
-    await runStream(deps, stream, sse(reply, request.raw, { signal }));
+    const events = sse(reply, request.raw, { signal });
+    try {
+      await runStream(deps, stream, events);
+    } catch (error) {
+      // The answer has begun: all that is left is to break it off, so that the client resumes.
+      request.raw.log.warn({ err: error, task_id: task.taskId }, "log stream broken off");
+      reply.raw.destroy();
+    }
     return undefined;
   });
 
   registerRoute(app, ROUTES.downloadLogs, async ({ params, query, principal, signal }, reply) => {
     const task = await accessTask(deps, params.task_id, principal, signal);
     const text = await openDownload(deps, task, filterOf(query), { timestamps: query.timestamps });
-    reply.header("content-type", "text/plain; charset=utf-8");
-    reply.header("content-disposition", `attachment; filename="${task.taskId}.log"`);
-    reply.header("cache-control", "no-store");
-    void reply.send(Readable.from(text, { signal }));
+    await sendText(reply, `${task.taskId}.log`, text, signal);
     return undefined;
   });
 
@@ -52,6 +57,29 @@ export function registerLogRoutes(app: FastifyInstance, deps: ApiDeps): void {
   registerRoute(app, ROUTES.redriveLogDeadLetter, async ({ params }) => ({
     body: await deps.deadLetters.redrive(params.id),
   }));
+}
+
+/** Only an aborted connection tells a reader that the text is not whole, so that is what an error does. */
+async function sendText(
+  reply: FastifyReply,
+  fileName: string,
+  text: AsyncIterable<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  reply.hijack();
+  const { raw } = reply;
+  for (const [name, value] of Object.entries(reply.getHeaders()))
+    if (value !== undefined) raw.setHeader(name, value);
+  raw.writeHead(200, {
+    "content-type": "text/plain; charset=utf-8",
+    "content-disposition": `attachment; filename="${fileName}"`,
+    "cache-control": "no-store",
+  });
+  try {
+    await pipeline(Readable.from(text), raw, { signal });
+  } catch (error) {
+    reply.log.warn({ err: error }, "log download broken off");
+  }
 }
 
 async function listed(letters: DeadLetters, query: { limit: number; cursor?: string | undefined }) {

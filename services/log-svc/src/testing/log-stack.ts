@@ -22,7 +22,7 @@ import {
 import { type NatsServer, startNats, testDatabase } from "@aiep/dev-servers";
 import { type Bus, connectBus, createLogger, createSqlPool, type SqlPool } from "@aiep/service-kit";
 import { LogAgent, type LogAgentDeps } from "../agent/agent.ts";
-import { LogIngest, type IngestDeps } from "../ingest/ingest.ts";
+import { type IngestDeps, LogIngest } from "../ingest/ingest.ts";
 import { LiveTail } from "../ingest/live-tail.ts";
 import { type LogFilter, LogReader } from "../reading/log-reader.ts";
 import { LogIndex } from "../store/log-index.ts";
@@ -33,8 +33,16 @@ import { TaskStore } from "../store/task-facts.ts";
 
 export const ENV = "test";
 export const GROUP = groupId.parse("g1");
-export const EVERYTHING: LogFilter = { nodes: undefined, since: undefined, until: undefined, text: undefined };
-export const log = createLogger({ service: "log-svc-test", level: process.env["AIEP_TEST_LOG"] === "1" ? "debug" : "silent" });
+export const EVERYTHING: LogFilter = {
+  nodes: undefined,
+  since: undefined,
+  until: undefined,
+  text: undefined,
+};
+export const log = createLogger({
+  service: "log-svc-test",
+  level: process.env["AIEP_TEST_LOG"] === "1" ? "debug" : "silent",
+});
 
 /** Short, so that a crashed store's messages come again while a test can wait for them. */
 const logBatches = { ...CONSUMERS.logBatches, ackWaitSeconds: 2 };
@@ -77,11 +85,27 @@ export async function startLogStack(options: { objects?: ObjectStore } = {}): Pr
   await mkdir(podsDir);
   const opened = opening.move();
   return {
-    nats, bus, pool, index, objects, dir, podsDir, connect,
+    nats,
+    bus,
+    pool,
+    index,
+    objects,
+    dir,
+    podsDir,
+    connect,
     tasks: new TaskStore(pool),
     startStore(deps = {}) {
       const tail = new LiveTail();
-      const ingest = new LogIngest({ bus, index, objects, tail, log, env: ENV, consumer: logBatches, ...deps });
+      const ingest = new LogIngest({
+        bus,
+        index,
+        objects,
+        tail,
+        log,
+        env: ENV,
+        consumer: logBatches,
+        ...deps,
+      });
       ingest.start();
       return {
         ingest,
@@ -92,7 +116,13 @@ export async function startLogStack(options: { objects?: ObjectStore } = {}): Pr
     },
     startAgent: (deps = {}) =>
       LogAgent.start({
-        bus, log, env: ENV, podsDir, checkpointFile: join(dir, "agent", "checkpoint.json"), lookMs: 200, ...deps,
+        bus,
+        log,
+        env: ENV,
+        podsDir,
+        checkpointFile: join(dir, "agent", "checkpoint.json"),
+        lookMs: 200,
+        ...deps,
       }),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
@@ -106,7 +136,8 @@ export async function readEverything(
   const reader = new LogReader(deps, task, filter, new Map());
   await reader.refresh();
   const items: LogItem[] = [];
-  for await (const block of reader.entries()) for (const entry of block) if (reader.take(entry)) items.push(entry.item);
+  for await (const block of reader.entries())
+    for (const entry of block) if (reader.take(entry)) items.push(entry.item);
   return items;
 }
 
@@ -128,7 +159,13 @@ export class TestPod {
     this.container = join(this.folder, MAIN_CONTAINER);
   }
 
-  static async create(at: { podsDir: string; task: TaskId; node: NodeName; group?: GroupId; attempt?: number }): Promise<TestPod> {
+  static async create(at: {
+    podsDir: string;
+    task: TaskId;
+    node: NodeName;
+    group?: GroupId;
+    attempt?: number;
+  }): Promise<TestPod> {
     const attempt = at.attempt ?? 1;
     const pod = new TestPod({ podsDir: at.podsDir, uid: `${at.task}-${attempt}-${at.node}` });
     await mkdir(pod.container, { recursive: true });
@@ -163,7 +200,20 @@ export class TestPod {
 async function applyTopologyX(bus: Bus): Promise<void> {
   const { nanos } = await import("@nats-io/transport-node");
   for (const s of [STREAMS.LOG, STREAMS.TASK, STREAMS.DLQ])
-    await bus.jsm.streams.add({ name: s.name, subjects: [...s.subjects], max_bytes: s.maxBytes, discard: "new", duplicate_window: nanos(s.duplicateWindowSeconds * 1000) });
+    await bus.jsm.streams.add({
+      name: s.name,
+      subjects: [...s.subjects],
+      max_bytes: s.maxBytes,
+      discard: "new",
+      duplicate_window: nanos(s.duplicateWindowSeconds * 1000),
+    });
   for (const c of [logBatches, CONSUMERS.logTasks])
-    await bus.jsm.consumers.add(c.stream, { durable_name: c.durable, ack_policy: "explicit", filter_subject: c.filterSubject, ack_wait: nanos(c.ackWaitSeconds * 1000), max_deliver: c.maxDeliver, max_ack_pending: c.maxAckPending });
+    await bus.jsm.consumers.add(c.stream, {
+      durable_name: c.durable,
+      ack_policy: "explicit",
+      filter_subject: c.filterSubject,
+      ack_wait: nanos(c.ackWaitSeconds * 1000),
+      max_deliver: c.maxDeliver,
+      max_ack_pending: c.maxAckPending,
+    });
 }
