@@ -6,7 +6,7 @@
  *     workload.json  stop
  *     <node>/                                  made whole by one rename; exists ⇔ the node is prepared, or ended before it started
  *       inside.sh fstab run/ code/ resource/ home/   what the wrapper needs
- *       claim inner state exit                 what the wrapper says (node-files.ts)
+ *       claim inner state result exit          what the wrapper says (node-files.ts)
  *       raw.out raw.err journal                output (logs/)
  *   <state>/trash/                             on its way out
  *   <logs>/<namespace>_<pod>_<uid>/main/0.log  stays

@@ -1,7 +1,7 @@
 /** All nodes of one (task, attempt) of the local runtime, and what their folder remembers of it. */
 import { randomBytes, randomInt } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFileSync, statSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { groupId, taskId, taskSpec } from "@aiep/contracts";
@@ -21,7 +21,7 @@ const storedWorkload = z.object({
   /** On 127.0.0.1, one per node: MASTER_PORT is the first. */
   ports: z.array(z.int()),
 });
-const storedStop = z.object({ requested_at: z.iso.datetime(), deadline: z.iso.datetime() });
+const storedStop = z.object({ deadline: z.iso.datetime() });
 
 export interface StoredWorkload {
   readonly workload: Workload;
@@ -147,21 +147,11 @@ export class LocalWorkload {
   }
 
   async stop(graceSeconds: number): Promise<void> {
-    const now = new Date();
-    const deadline = new Date(now.getTime() + graceSeconds * 1000);
+    const deadline = new Date(Date.now() + graceSeconds * 1000);
     const earlier = this.stopOrder;
-    const order: StopOrder = {
-      requestedAt: earlier?.requestedAt ?? now,
-      deadline: earlier !== undefined && earlier.deadline < deadline ? earlier.deadline : deadline,
-    };
-    const path = join(this.layout.taskDir(this.folder), STOP_FILE);
-    const temporary = `${path}.${randomBytes(6).toString("hex")}`;
-    const record: z.input<typeof storedStop> = {
-      requested_at: order.requestedAt.toISOString(),
-      deadline: order.deadline.toISOString(),
-    };
-    await writeFile(temporary, JSON.stringify(record));
-    await rename(temporary, path);
+    if (earlier === undefined || deadline < earlier.deadline) await this.writeStop(deadline, earlier);
+    const order = this.readStop();
+    if (order === undefined) return; // removed meanwhile
     this.stopOrder = order;
     for (const node of this.nodes) node.stop(order);
   }
@@ -188,11 +178,24 @@ export class LocalWorkload {
     return this.nodes.map((node) => node.place.uid);
   }
 
+  private get stopPath(): string {
+    return join(this.layout.taskDir(this.folder), STOP_FILE);
+  }
+
+  private async writeStop(deadline: Date, earlier: StopOrder | undefined): Promise<void> {
+    const temporary = `${this.stopPath}.${randomBytes(6).toString("hex")}`;
+    const record: z.input<typeof storedStop> = { deadline: deadline.toISOString() };
+    await writeFile(temporary, JSON.stringify(record));
+    // The first request counts, when it is compared with a node's end.
+    if (earlier !== undefined) await utimes(temporary, earlier.requestedAt, earlier.requestedAt);
+    await rename(temporary, this.stopPath);
+  }
+
+  /** The time of the request is the file's own: by the same clock as that of a node's `exit`. */
   private readStop(): StopOrder | undefined {
     try {
-      const text = readFileSync(join(this.layout.taskDir(this.folder), STOP_FILE), "utf8");
-      const stored = storedStop.parse(JSON.parse(text));
-      return { requestedAt: new Date(stored.requested_at), deadline: new Date(stored.deadline) };
+      const stored = storedStop.parse(JSON.parse(readFileSync(this.stopPath, "utf8")));
+      return { requestedAt: statSync(this.stopPath).mtime, deadline: new Date(stored.deadline) };
     } catch (error) {
       if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
       throw error;

@@ -26,6 +26,9 @@ export const WRAPPER_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 /** Exit code of a wrapper's own failure; the `state` file says what it was. */
 const PLATFORM_FAILURE = 125;
 
+/** Of a node whose first process was killed before it could say how the command ended. */
+const KILLED = 137;
+
 /** `sh -c WRAPPER aiep-node <inside.sh> <platform line or ""> <unshare command or "">`, in the node's folder. */
 export const WRAPPER = `
 trap : TERM INT HUP
@@ -36,7 +39,9 @@ read -r boot </proc/sys/kernel/random/boot_id
 printf '%s %s %s\\n' "$1" "\${22}" "$boot" >"claim.$1" || exit ${PLATFORM_FAILURE}
 ln "claim.$1" ${NODE_FILES.claim} 2>/dev/null || exit 0
 $unshare sh "$inside" "$note"
-printf '%s\\n' "$?" >exit.tmp && mv exit.tmp ${NODE_FILES.exit}
+code=
+read -r code <result || code=${KILLED}
+printf '%s\\n' "$code" >exit.tmp && mv exit.tmp ${NODE_FILES.exit}
 `;
 
 const COMMON = `
@@ -67,7 +72,7 @@ export function renderInside(input: InsideInput): string {
     root === undefined ? '{ kill -s TERM -- "-$child" || kill -s TERM "$child"; }' : "kill -s TERM -- -1";
   const asUser = switchUser ? `setpriv --reuid ${uid} --regid ${gid} --clear-groups --no-new-privs ` : "";
   return `${COMMON}
-exec 3>>${NODE_FILES.state}
+exec 3>>${NODE_FILES.state} 4>result 5<.
 stopping=
 child=
 end_all() { stopping=1; [ -z "$child" ] || ${endAll} 2>/dev/null; }
@@ -83,6 +88,9 @@ umask 022
 ${root === undefined ? "" : renderMounts(root, input.mounts)}
 (
 ${cgroup === undefined ? "" : `  echo 0 2>/dev/null >${quote(`${cgroup}/cgroup.procs`)} || say "the memory limit could not be set"`}
+  # W2 again: a SIGTERM between fork and here went to a handler that is no more.
+  [ ! -e /proc/self/fd/5/../stop ] || exit ${PLATFORM_FAILURE}
+  exec 4>&- 5<&-
   exec ${root === undefined ? "setsid " : ""}${asUser}env --default-signal=INT,QUIT /bin/sh ${quote(start)}
 ) &
 child=$!
@@ -94,7 +102,7 @@ while :; do
   kill -s 0 "$child" 2>/dev/null || break
 done
 ${root === undefined ? 'kill -s KILL -- "-$child" 2>/dev/null' : ""}
-exit "$code"
+printf '%s\\n' "$code" >&4
 `;
 }
 
