@@ -65,7 +65,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
     logsDir: config.AIEP_LOCAL_LOGS_DIR,
     log,
     resolveStorage: storageResolver(() => directory.current().document),
-    codePackagePath: packages.pathOf,
+    codePackagePath: (sha256) => packages.pathOf(sha256),
     unpackCode: async (zip, target, options) =>
       await unpackCodePackage(zip, target, config.codePackageLimits, options),
     unsafeRandomNames: config.unsafe.has("deterministic-names"),

@@ -110,7 +110,12 @@ export class TaskWorker {
     });
   }
 
-  /** Resolves when nothing of this task is under way; `signal` must have aborted. */
+  /** Resolves when nothing of this task is under way. */
+  async idle(): Promise<void> {
+    await this.#turning;
+  }
+
+  /** Resolves when nothing of this task is under way, nor will be; `signal` must have aborted. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#turning;

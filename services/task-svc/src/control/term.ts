@@ -23,6 +23,9 @@ export interface TermDeps {
   readonly signal: AbortSignal;
 }
 
+const BEGIN_AT_ONCE = 100;
+const BEGIN_PATIENCE_MS = 500;
+
 export class Term {
   readonly #deps: TermDeps;
   readonly #workers = new Map<TaskId, TaskWorker>();
@@ -70,6 +73,7 @@ export class Term {
     await this.#persist("loading live tasks", async () => await this.#load());
     this.#loaded = true;
     log.info({ live_tasks: this.size }, "controller active");
+    await this.#beginAll();
     while (!signal.aborted) {
       await this.#persist("comparing with the runtime", async () => await this.#compare());
       await delay(resyncMs, signal);
@@ -85,13 +89,22 @@ export class Term {
   }
 
   async #load(): Promise<void> {
-    const workers: TaskWorker[] = [];
-    for await (const task of this.#deps.store.unsettled()) {
-      const worker = this.#adopt(task);
-      if (worker !== undefined) workers.push(worker);
-    }
-    // Only now: what was launched before holds its quota before anything new is granted (Q1).
-    for (const worker of workers) worker.kick();
+    for await (const task of this.#deps.store.unsettled()) this.#adopt(task);
+  }
+
+  /**
+   * After all are loaded: what was launched before holds its quota before anything new is granted (Q1). A few at a time,
+   * for the sake of memory; one that takes long does not hold up the others.
+   */
+  async #beginAll(): Promise<void> {
+    const few = createLimiter(BEGIN_AT_ONCE);
+    const begin = async (worker: TaskWorker) => {
+      const patience = new AbortController();
+      worker.kick();
+      await Promise.race([worker.idle(), delay(BEGIN_PATIENCE_MS, patience.signal)]);
+      patience.abort();
+    };
+    await Promise.all([...this.#workers.values()].map(async (worker) => await few(() => begin(worker))));
   }
 
   async #arrive(id: TaskId): Promise<void> {

@@ -90,7 +90,7 @@ export class MemoryRuntime implements Runtime {
   readonly kind = "local";
   readonly world: World;
   /** Thrown by the next launches, one each. */
-  readonly launchErrors: unknown[] = [];
+  readonly launchErrors: Error[] = [];
   /** Awaited inside every launch, before anything is created. */
   beforeLaunch: (workload: Workload) => Promise<void> | void = () => undefined;
   #sink: ObservationSink | undefined;
