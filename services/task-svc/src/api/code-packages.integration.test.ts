@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
-import { request } from "node:http";
+import { type ClientRequest, request } from "node:http";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { codePackageView, type ErrorCode, problem } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -33,8 +35,10 @@ const MIB = 1024 * 1024;
 const upload = (user: string, bytes: Buffer, query = "") =>
   api.call(user, "POST", `/v1/code-packages${query}`, { raw: new Uint8Array(bytes), headers: ZIP });
 
+const incomingFiles = async () => await readdir(join(api.packagesDir, "incoming"));
+
 async function filesOnDisk(): Promise<string[]> {
-  return [...(await readdir(api.packagesDir)), ...(await readdir(join(api.packagesDir, "incoming")))].filter(
+  return [...(await readdir(api.packagesDir)), ...(await incomingFiles())].filter(
     (name) => name !== "incoming",
   );
 }
@@ -137,36 +141,29 @@ describe("a bad upload leaves nothing", () => {
       const answer = await uploadZeros(200 * MIB, {});
       expect(answer).toMatchObject({ status: 413, code: "CODE_PACKAGE_TOO_LARGE" });
       expect(answer.sentBeforeAnswer).toBeLessThan(164 * MIB);
-      expect(answer.peakGrowth).toBeLessThan(64 * MIB);
+      expect(answer.peakGrowth).toBeLessThan(16 * MIB);
     });
   });
 
   test("that breaks off half-way", async () => {
     await expectNothingKept(async () => {
-      const controller = new AbortController();
-      const raw = new ReadableStream<Uint8Array>({
-        start: (stream) => stream.enqueue(new Uint8Array(MIB)),
-        pull: async () => {
-          await waitFor(
-            "the upload to begin",
-            async () => (await readdir(join(api.packagesDir, "incoming"))).length > 0,
-          );
-          controller.abort();
-        },
-      });
-      const broken = api.call("ada", "POST", "/v1/code-packages", {
-        raw,
-        headers: ZIP,
-        signal: controller.signal,
-      });
-      await expect(broken).rejects.toThrow();
-      await waitFor(
-        "the temporary file to go",
-        async () => (await readdir(join(api.packagesDir, "incoming"))).length === 0,
-      );
+      const outgoing = uploadRequest({});
+      outgoing.on("error", () => undefined); // it is we who break off
+      outgoing.write(Buffer.alloc(MIB));
+      await waitFor("the upload to begin", async () => (await incomingFiles()).length > 0);
+      outgoing.destroy();
+      await waitFor("the temporary file to go", async () => (await incomingFiles()).length === 0);
     });
   });
 });
+
+/** Below fetch, which sends on from a connection of its own choice. */
+function uploadRequest(headers: Record<string, string>): ClientRequest {
+  return request(`${api.url}/v1/code-packages`, {
+    method: "POST",
+    headers: { ...ZIP, ...headers, authorization: `Bearer ${ground.signer.token("ada")}` },
+  });
+}
 
 interface LargeUpload {
   readonly status: number;
@@ -176,25 +173,32 @@ interface LargeUpload {
   readonly peakGrowth: number;
 }
 
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void; // what the flag adds
+
+/** Without garbage, which is the collector's business. */
+function liveMemory(): number {
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
 /** Streams zeros until an answer comes. */
 async function uploadZeros(bytes: number, headers: Record<string, string>): Promise<LargeUpload> {
-  const used = () => {
-    const { heapUsed, external } = process.memoryUsage();
-    return heapUsed + external;
-  };
   const chunk = Buffer.alloc(64 * 1024);
-  const before = used();
+  const before = liveMemory();
   let peak = before;
+  let sampledAt = 0;
   let sent = 0;
   const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
-    const outgoing = request(`${api.url}/v1/code-packages`, {
-      method: "POST",
-      headers: { ...ZIP, ...headers, authorization: `Bearer ${ground.signer.token("ada")}` },
-    });
+    const outgoing = uploadRequest(headers);
     let answered = false;
     const feed = () => {
-      peak = Math.max(peak, used());
       if (answered) return;
+      if (sent - sampledAt >= 8 * MIB) {
+        sampledAt = sent;
+        peak = Math.max(peak, liveMemory());
+      }
       for (; sent < bytes; ) {
         sent += chunk.length;
         if (!outgoing.write(chunk)) return;
