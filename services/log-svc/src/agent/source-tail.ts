@@ -1,11 +1,11 @@
 /**
  * Ships one container's log: read, publish, and after the acknowledgement move the checkpoint (D17).
  *
- * T1 Positions handed out are contiguous (L2); the checkpoint moves only over batches that are acknowledged, in order.
- * T2 At most WINDOW batches of a source are on their way, so that one loud source leaves room for the others.
- * T3 The end is shipped once everything before it is acknowledged and the container's end was seen before the last read.
+ * T1 Positions handed out are contiguous (L2), and the next batch is published only when the one before it is
+ *    acknowledged. Otherwise a full stream could hold a later batch, which the store cannot use, and have no room for the
+ *    earlier one. (One 256 KiB batch a round trip is more than any container writes.)
+ * T2 The end is shipped after everything before it, and only if the container's end was seen before the last read.
  */
-
 import { MAX_BATCH_BYTES, type PodFile } from "@aiep/contracts";
 import type { Logger } from "@aiep/service-kit";
 import type { Checkpoint, SourceMark } from "./checkpoint.ts";
@@ -24,17 +24,14 @@ export interface SourceTailDeps {
   readonly isComplete: () => Promise<boolean>;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  /** Shortest time between two reads: lines that trickle in travel together. */
+  /** Shortest time between two reads of a writer at work: lines that trickle in travel together. */
   readonly gatherMs: number;
 }
 
-const WINDOW = 8;
 const GATHER_BELOW_BYTES = MAX_BATCH_BYTES / 2;
 
-interface OnItsWay {
-  readonly mark: SourceMark;
-  acknowledged: boolean;
-}
+/** `emptied`: nothing more just now. `gather`: a writer is at work. `stopped`: done, or the agent stops. */
+type PumpEnd = "emptied" | "gather" | "stopped";
 
 export class SourceTail implements AsyncDisposable {
   readonly #deps: SourceTailDeps;
@@ -42,11 +39,9 @@ export class SourceTail implements AsyncDisposable {
   readonly #source: string;
   #position: number;
   #done: boolean;
-  readonly #onTheirWay: OnItsWay[] = [];
-  readonly #shipping = new Set<Promise<void>>();
   #pumping: Promise<void> | undefined;
   #again = false;
-  #lastPump = 0;
+  #lastRead = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(deps: SourceTailDeps) {
@@ -71,7 +66,7 @@ export class SourceTail implements AsyncDisposable {
       this.#again = true;
       return;
     }
-    const wait = this.#lastPump + this.#deps.gatherMs - performance.now();
+    const wait = this.#lastRead + this.#deps.gatherMs - performance.now();
     if (wait <= 0) this.#startPump();
     else
       this.#timer ??= setTimeout(() => {
@@ -83,14 +78,15 @@ export class SourceTail implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#timer);
     await this.#pumping;
-    await Promise.all(this.#shipping);
     await this.#files[Symbol.asyncDispose]();
   }
 
   #startPump(): void {
     this.#again = false;
-    this.#lastPump = performance.now();
     this.#pumping = this.#pump()
+      .then((end) => {
+        this.#again ||= end === "gather";
+      })
       .catch((error: unknown) => {
         this.#deps.log.error({ err: error, source: this.#source }, "log cannot be read; trying again later");
       })
@@ -100,71 +96,45 @@ export class SourceTail implements AsyncDisposable {
       });
   }
 
-  async #pump(): Promise<void> {
+  async #pump(): Promise<PumpEnd> {
     const { shipper, signal } = this.#deps;
     for (;;) {
-      const complete = await this.#deps.isComplete(); // asked before the read (T3)
-      await this.#windowOpen();
+      const complete = await this.#deps.isComplete(); // asked before the read (T2)
       await shipper.reserve();
-      const batch = signal.aborted ? undefined : await this.#files.next(complete).catch(this.#giveBack);
-      if (batch === undefined) {
+      try {
+        if (signal.aborted) return "stopped";
+        this.#lastRead = performance.now();
+        const size = await this.#shipNext(complete);
+        if (size === undefined) return complete && (await this.#shipEnd()) ? "stopped" : "emptied";
+        if (!complete && size < GATHER_BELOW_BYTES) return "gather";
+      } finally {
         shipper.release();
-        if (complete && !signal.aborted) await this.#end();
-        return;
-      }
-      if (batch.lost) this.#position += 1; // a hole of unknown size: the store marks it
-      const position = this.#position;
-      this.#position += batch.bytes.length;
-      this.#ship(position, batch.bytes, { position: this.#position, file: batch.after, done: false });
-      if (!complete && batch.bytes.length < GATHER_BELOW_BYTES) {
-        this.#again = true; // a writer at work: let some more come together first
-        this.#lastPump = performance.now();
-        return;
       }
     }
   }
 
-  readonly #giveBack = (error: unknown): never => {
-    this.#deps.shipper.release();
-    throw error;
-  };
-
-  async #end(): Promise<void> {
-    await Promise.all(this.#shipping);
-    if (this.#done || this.#deps.signal.aborted) return;
-    await this.#deps.shipper.reserve();
-    const position = this.#position;
-    this.#ship(position, new Uint8Array(0), { position, file: null, done: true });
-    await Promise.all(this.#shipping);
+  /** Size of the batch that was shipped; undefined when there was none. */
+  async #shipNext(complete: boolean): Promise<number | undefined> {
+    const batch = await this.#files.next(complete);
+    if (batch === undefined) return undefined;
+    if (batch.lost) this.#position += 1; // a hole of unknown size: the store marks it
+    const next = this.#position + batch.bytes.length;
+    await this.#ship(batch.bytes, { position: next, file: batch.after, done: false });
+    this.#position = next;
+    return batch.bytes.length;
   }
 
-  async #windowOpen(): Promise<void> {
-    while (this.#shipping.size >= WINDOW) await Promise.race(this.#shipping);
+  async #shipEnd(): Promise<boolean> {
+    return await this.#ship(new Uint8Array(0), { position: this.#position, file: null, done: true });
   }
 
-  /** Takes over the place reserved with the shipper. */
-  #ship(position: number, bytes: Uint8Array, mark: SourceMark): void {
-    const { shipper, signal, pod } = this.#deps;
-    const entry: OnItsWay = { mark, acknowledged: false };
-    this.#onTheirWay.push(entry);
-    const shipping = shipper
-      .ship({ pod, source: this.#source, position, bytes, final: mark.done }, signal)
-      .then((acknowledged) => {
-        entry.acknowledged = acknowledged;
-        this.#moveCheckpoint();
-      })
-      .finally(() => {
-        shipper.release();
-        this.#shipping.delete(shipping);
-      });
-    this.#shipping.add(shipping);
-  }
-
-  #moveCheckpoint(): void {
-    let last: SourceMark | undefined;
-    while (this.#onTheirWay[0]?.acknowledged === true) last = this.#onTheirWay.shift()?.mark;
-    if (last === undefined) return;
-    this.#deps.checkpoint.set(this.#deps.key, last);
-    if (last.done) this.#done = true;
+  /** False when the agent stops before the bus has acknowledged. */
+  async #ship(bytes: Uint8Array, mark: SourceMark): Promise<boolean> {
+    const { shipper, signal, pod, checkpoint, key } = this.#deps;
+    const batch = { pod, source: this.#source, position: this.#position, bytes, final: mark.done };
+    if (!(await shipper.ship(batch, signal))) return false;
+    checkpoint.set(key, mark);
+    this.#done = mark.done;
+    return true;
   }
 }
