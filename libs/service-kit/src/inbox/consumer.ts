@@ -1,18 +1,34 @@
-import type {
-  CommandDefinition,
-  CommandEnvelope,
-  ConsumerDefinition,
-  DataOf,
-  EventDefinition,
-  EventEnvelope,
+/**
+ * Durable consumers (D6, D9): events applied version by version, commands applied once.
+ *
+ * This file joins the parts: pull-loop.ts pulls and settles, decode.ts and outcome.ts judge, event-applier.ts and
+ * command-applier.ts write.
+ */
+import {
+  AiepError,
+  type CommandDefinition,
+  type CommandEnvelope,
+  type ConsumerDefinition,
+  type DataOf,
+  type EventDefinition,
+  type EventEnvelope,
+  type MessageDefinition,
 } from "@aiep/contracts";
 import type { Bus } from "../bus/bus.ts";
-import type { Failpoints } from "../failpoints/failpoints.ts";
-import type { UnsafeSwitches } from "../failpoints/unsafe.ts";
+import { parseCommandEnvelope, parseEventEnvelope } from "../bus/message.ts";
+import { type Failpoints, NO_FAILPOINTS } from "../failpoints/failpoints.ts";
+import { ALL_SAFE, type UnsafeSwitches } from "../failpoints/unsafe.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { SqlPool } from "../sql/pool.ts";
 import type { Sql } from "../sql/sql.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { runWithTraceparent } from "../telemetry/tracing.ts";
+import { applyCommand, type CommandApplierDeps, type DecodedCommand } from "./command-applier.ts";
+import type { DeadMessage } from "./dead-letter.ts";
+import { type Decoded, Decoder, type StoredMessage } from "./decode.ts";
+import { applyEvents, type DecodedEvent, type EventApplierDeps } from "./event-applier.ts";
+import { DONE, isTransient, type Outcome, outcomeOf } from "./outcome.ts";
+import { PullLoop } from "./pull-loop.ts";
 
 /** A running durable consumer. */
 export interface Consumer {
@@ -26,11 +42,7 @@ export interface Consumer {
   redrive(message: StoredMessage): Promise<void>;
 }
 
-export interface StoredMessage {
-  readonly subject: string;
-  readonly headers: ReadonlyMap<string, string>;
-  readonly payload: Uint8Array;
-}
+export type { StoredMessage } from "./decode.ts";
 
 /** An event with its data; `definition` tells which one, so a handler narrows by it: `if (m.definition === taskCreated)`. */
 export type EventMessage<Definition extends EventDefinition> = Definition extends EventDefinition
@@ -92,16 +104,160 @@ export interface CommandConsumerDeps<Definitions extends readonly CommandDefinit
   readonly handler: (message: CommandMessage<Definitions[number]>) => Effects | Promise<Effects>;
 }
 
+const BATCH = 64;
+
 /** Applies only `last + 1` of each aggregate (D6): table consumer_versions. */
 export function createEventConsumer<const Definitions extends readonly EventDefinition[]>(
-  _deps: EventConsumerDeps<Definitions>,
+  deps: EventConsumerDeps<Definitions>,
 ): Consumer {
-  throw new Error("pending");
+  type Message = EventMessage<Definitions[number]>;
+  const stopping = new AbortController();
+  const decoder = new Decoder<EventDefinition, EventEnvelope>(deps.definitions, parseEventEnvelope);
+  const typed = (event: DecodedEvent): Message =>
+    ({
+      ...event,
+      type: event.definition.type,
+      name: event.definition.name,
+      signal: stopping.signal,
+    }) as Message; // its definition parsed it
+  const applier: EventApplierDeps = {
+    pool: deps.pool,
+    consumer: deps.consumer.durable,
+    checkVersions: !(deps.unsafe ?? ALL_SAFE).has("version-check"),
+    handle: async (event) =>
+      await runWithTraceparent(event.envelope.traceparent, `process ${deps.consumer.durable}`, async () =>
+        deps.handler(typed(event)),
+      ),
+  };
+  const tell = (applied: readonly DecodedEvent[]): void => {
+    if (applied.length > 0) deps.committed?.(applied.map(typed));
+  };
+  const apply = async (events: readonly DecodedEvent[]): Promise<readonly Outcome[]> => {
+    const { outcomes, applied } = await applyEvents(applier, events);
+    tell(applied);
+    return outcomes;
+  };
+  return consumerOf(deps, stopping, {
+    handle: async (messages) =>
+      await decodeAll(decoder, messages, async (events) => await together(events, apply)),
+    redrive: async (message) => {
+      const [outcome] = await apply([decoder.decode(message)]);
+      if (outcome?.kind !== "later") return;
+      throw new AiepError("MESSAGE_INVALID", `${outcome.reason}: redrive the earlier ones first.`);
+    },
+  });
 }
 
 /** Applies each command once: table inbox. */
 export function createCommandConsumer<const Definitions extends readonly CommandDefinition[]>(
-  _deps: CommandConsumerDeps<Definitions>,
+  deps: CommandConsumerDeps<Definitions>,
 ): Consumer {
-  throw new Error("pending");
+  type Message = CommandMessage<Definitions[number]>;
+  const stopping = new AbortController();
+  const decoder = new Decoder<CommandDefinition, CommandEnvelope>(deps.definitions, parseCommandEnvelope);
+  const applier: CommandApplierDeps = {
+    pool: deps.pool,
+    consumer: deps.consumer.durable,
+    useInbox: !(deps.unsafe ?? ALL_SAFE).has("inbox"),
+    handle: async (command) =>
+      await runWithTraceparent(
+        command.envelope.traceparent,
+        `process ${deps.consumer.durable}`,
+        async () =>
+          deps.handler({
+            ...command,
+            type: command.definition.type,
+            name: command.definition.name,
+            signal: stopping.signal,
+          } as Message), // its definition parsed it
+      ),
+  };
+  const apply = async (command: DecodedCommand): Promise<Outcome> => {
+    try {
+      await applyCommand(applier, command);
+      return DONE;
+    } catch (error) {
+      return outcomeOf(error);
+    }
+  };
+  return consumerOf(deps, stopping, {
+    handle: async (messages) =>
+      await decodeAll(decoder, messages, async (commands) => await Promise.all(commands.map(apply))),
+    redrive: async (message) => await applyCommand(applier, decoder.decode(message)),
+  });
+}
+
+interface Flavour {
+  readonly handle: (messages: readonly DeadMessage[]) => Promise<readonly Outcome[]>;
+  readonly redrive: (message: StoredMessage) => Promise<void>;
+}
+
+function consumerOf(deps: ConsumerDeps, stopping: AbortController, flavour: Flavour): Consumer {
+  const { consumer: definition, telemetry } = deps;
+  const settled = telemetry?.meter.createCounter("aiep_consumer_messages_total", {
+    description: "Messages settled, by outcome",
+  });
+  const loop = new PullLoop({
+    bus: deps.bus,
+    consumer: definition,
+    env: deps.env,
+    batchSize: deps.batchSize ?? BATCH,
+    log: deps.log,
+    failpoints: deps.failpoints ?? NO_FAILPOINTS,
+    handle: flavour.handle,
+    settled: ({ kind }) => settled?.add(1, { consumer: definition.durable, outcome: kind }),
+  });
+  return {
+    definition,
+    start: () => loop.start(),
+    stop: async () => {
+      stopping.abort();
+      await loop.stop();
+    },
+    get healthy() {
+      return loop.healthy;
+    },
+    redrive: flavour.redrive,
+  };
+}
+
+/** What cannot be decoded is dead; the rest is handled and the outcomes are put back in their places. */
+async function decodeAll<Definition extends MessageDefinition, Envelope extends { readonly type: string }>(
+  decoder: Decoder<Definition, Envelope>,
+  messages: readonly DeadMessage[],
+  handle: (decoded: readonly Decoded<Definition, Envelope>[]) => Promise<readonly Outcome[]>,
+): Promise<readonly Outcome[]> {
+  const places: { readonly index: number; readonly decoded: Decoded<Definition, Envelope> }[] = [];
+  const outcomes: Outcome[] = messages.map((message, index) => {
+    try {
+      places.push({ index, decoded: decoder.decode(message) });
+      return DONE;
+    } catch (error) {
+      return outcomeOf(error);
+    }
+  });
+  const handled = await handle(places.map(({ decoded }) => decoded));
+  for (const [position, { index }] of places.entries()) outcomes[index] = handled[position] ?? DONE;
+  return outcomes;
+}
+
+/** All in one transaction; when that fails, one by one, so that a poison message fails alone (I12). */
+async function together(
+  events: readonly DecodedEvent[],
+  apply: (events: readonly DecodedEvent[]) => Promise<readonly Outcome[]>,
+): Promise<readonly Outcome[]> {
+  try {
+    return await apply(events);
+  } catch (error) {
+    if (isTransient(error) || events.length === 1) return events.map(() => outcomeOf(error));
+  }
+  const outcomes: Outcome[] = [];
+  for (const event of events) {
+    try {
+      outcomes.push(...(await apply([event])));
+    } catch (error) {
+      outcomes.push(outcomeOf(error));
+    }
+  }
+  return outcomes;
 }
