@@ -1,18 +1,19 @@
 import {
   eventSubject,
+  groupId,
   historyEntry,
   page,
   type TaskId,
   taskCreated,
+  taskId,
   taskView,
   whoamiView,
 } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Change } from "../domain/life-cycle.ts";
-import { applyObservation, markLaunched, markLaunching } from "../domain/life-cycle.ts";
-import type { Task } from "../domain/task.ts";
-import { observed } from "../testing/tasks.ts";
+import { createTask } from "../domain/life-cycle.ts";
+import { factsOf, TASK_FILE } from "../testing/tasks.ts";
+import { finish, run } from "./testing/progress.ts";
 import {
   detailOf,
   type Ground,
@@ -34,32 +35,6 @@ afterAll(async () => {
   await api[Symbol.asyncDispose]();
   await ground[Symbol.asyncDispose]();
 });
-
-/** What the controller would do: reads, decides, saves. */
-async function advance(id: TaskId, decide: (task: Task, now: Date) => Change | null): Promise<void> {
-  const task = await api.store.task(id);
-  const change = task === undefined ? null : decide(task, new Date());
-  if (change === null) throw new Error("nothing to advance");
-  await api.store.save(change);
-}
-
-async function run(id: TaskId): Promise<void> {
-  await advance(id, markLaunching);
-  await api.store.recordLaunched(id, new Date());
-  await advance(id, (task, now) =>
-    applyObservation(markLaunched(task, now), observed(task, { "worker-0": { state: "Running" } }), now),
-  );
-}
-
-async function finish(id: TaskId): Promise<void> {
-  await advance(id, (task, now) =>
-    applyObservation(
-      task,
-      observed(task, { "worker-0": { state: "Succeeded", exitCode: 0, finishedAt: now } }),
-      now,
-    ),
-  );
-}
 
 describe("submitting", () => {
   test("answers 201 with the task, its place and its version, and the event is published", async () => {
@@ -110,18 +85,13 @@ describe("reading", () => {
   test("a task is found by its first digits; several that begin alike are listed", async () => {
     const id = await submitted(api);
     expect(detailOf(await api.call("bob", "GET", `/v1/tasks/${id.slice(0, 20)}`)).id).toBe(id);
-    const seen = new Map<string, TaskId>([[id.slice(0, 4), id]]);
-    const pair = await waitFor(
-      "two ids with the same four digits",
-      async () => {
-        const next = await submitted(api);
-        const other = seen.get(next.slice(0, 4));
-        seen.set(next.slice(0, 4), next);
-        return other === undefined ? undefined : [other, next];
-      },
-      { timeoutMs: 60_000, intervalMs: 0 },
-    );
-    const answer = await api.call("ada", "GET", `/v1/tasks/${pair[0]?.slice(0, 4)}`);
+    const pair = ["beef".padEnd(32, "0"), "beef".padEnd(32, "1")].map((each) => taskId.parse(each));
+    for (const twin of pair) {
+      const facts = factsOf({ id: twin, groupId: groupId.parse("vision") });
+      const asked = { taskConfig: TASK_FILE, setEnvs: {}, warnings: [] };
+      await api.store.insert(createTask(facts, { envNames: [] }), asked);
+    }
+    const answer = await api.call("ada", "GET", "/v1/tasks/beef");
     expect(answer.status).toBe(409);
     const { code, candidates } = problemOf(answer);
     expect(code).toBe("AMBIGUOUS_ID");
@@ -210,7 +180,7 @@ describe("stopping", () => {
 
   test("twice, at once and one after the other, is one stop", async () => {
     const id = await submitted(api);
-    await run(id);
+    await run(api, id);
     const answers = await Promise.all([stop(id), stop(id), stop(id)]);
     answers.push(await stop(id));
     for (const answer of answers) {
@@ -273,95 +243,11 @@ describe("copying and deleting", () => {
     const id = await submitted(api);
     const early = await api.call("ada", "DELETE", `/v1/tasks/${id}`);
     expect(problemOf(early)).toMatchObject({ status: 409, code: "TASK_NOT_TERMINAL" });
-    await run(id);
-    await finish(id);
+    await run(api, id);
+    await finish(api, id);
     const deleted = await api.call("ada", "DELETE", `/v1/tasks/${id}`);
     expect([deleted.status, deleted.body]).toEqual([204, ""]);
     for (const method of ["GET", "DELETE"])
       expect(problemOf(await api.call("ada", method, `/v1/tasks/${id}`)).code).toBe("TASK_NOT_FOUND");
   });
 });
-
-describe("waiting", () => {
-  test("answers at the next change, at the end, or when time is up", async () => {
-    const id = await submitted(api);
-    const wait = (query: string) => api.call("ada", "GET", `/v1/tasks/${id}?${query}`);
-    const changed = wait("wait_seconds=30&after_version=1");
-    const ended = wait("wait_seconds=30&until=terminal");
-    await run(id);
-    expect(detailOf(await changed).version).toBeGreaterThan(1);
-    await finish(id);
-    expect(detailOf(await ended).state).toBe("Succeeded");
-    expect(
-      detailOf(await wait("wait_seconds=30&after_version=99")).state,
-      "an ended task answers at once",
-    ).toBe("Succeeded");
-    const other = await submitted(api);
-    const late = await api.call("ada", "GET", `/v1/tasks/${other}?wait_seconds=1`);
-    expect(detailOf(late).version, "nothing happened in time").toBe(1);
-  });
-});
-
-describe("the event stream of a task", () => {
-  test("gives every version once from the beginning, then live, then ends", async () => {
-    const id = await submitted(api);
-    const reading = api.call("vera", "GET", `/v1/tasks/${id}/events`);
-    await run(id);
-    await finish(id);
-    const { headers, body } = await reading;
-    expect(headers.get("content-type")).toContain("text/event-stream");
-    const events = parseEvents(String(body));
-    expect(events.map(({ event, id: version }) => `${event} ${version}`)).toEqual([
-      "status 1",
-      "status 2",
-      "status 3",
-      "status 4",
-      "end undefined",
-    ]);
-    expect(historyEntry.parse(JSON.parse(events[3]?.data ?? ""))).toMatchObject({
-      version: 4,
-      data: { state: "Succeeded" },
-    });
-    expect(JSON.parse(events[4]?.data ?? "")).toEqual({ state: "Succeeded", version: 4 });
-  });
-
-  test("resumes after the last id, and ends at once when the end was seen", async () => {
-    const id = await submitted(api);
-    await run(id);
-    await finish(id);
-    const versions = async (lastId: string) => {
-      const { body } = await api.call("ada", "GET", `/v1/tasks/${id}/events`, {
-        headers: { "last-event-id": lastId },
-      });
-      return parseEvents(String(body)).map((each) => each.id ?? each.event);
-    };
-    expect(await versions("2")).toEqual(["3", "4", "end"]);
-    expect(await versions("4")).toEqual(["end"]);
-    expect(await versions("99"), "an id that never was starts over").toEqual(["1", "2", "3", "4", "end"]);
-    const byQuery = await api.call("ada", "GET", `/v1/tasks/${id}/events?last_event_id=3`);
-    expect(parseEvents(String(byQuery.body)).map((each) => each.id ?? each.event)).toEqual(["4", "end"]);
-  });
-});
-
-interface ParsedEvent {
-  readonly event?: string;
-  readonly id?: string;
-  readonly data?: string;
-}
-
-function parseEvents(text: string): ParsedEvent[] {
-  return text
-    .split("\n\n")
-    .map((block) =>
-      Object.fromEntries(
-        block
-          .split("\n")
-          .flatMap((line) =>
-            /^(event|id|data): (.*)$/.exec(line)?.slice(1)
-              ? [[line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]]
-              : [],
-          ),
-      ),
-    )
-    .filter((event) => "event" in event);
-}

@@ -70,6 +70,6 @@ async function resolveId({ store }: FindDeps, principal: Principal, prefix: stri
   );
 }
 
-export function notFound(prefix: string): AiepError {
+function notFound(prefix: string): AiepError {
   return new AiepError("TASK_NOT_FOUND", `There is no task ${prefix} in your groups.`);
 }

@@ -42,7 +42,7 @@ import { registerApi } from "../api.ts";
 import { readOpenApi } from "../openapi.ts";
 import { createSigner, type Signer } from "./tokens.ts";
 
-export const DIRECTORY: DirectoryInput = {
+const DIRECTORY: DirectoryInput = {
   users: [
     { name: "ada", uid: 1001, gid: 100, proxy_users: ["hduser"] },
     { name: "bob", uid: 1002, gid: 100 },
@@ -109,7 +109,7 @@ export interface TaskApi extends AsyncDisposable {
   count(table: "tasks" | "outbox" | "code_packages" | "idempotency"): Promise<number>;
 }
 
-export interface CallOptions {
+interface CallOptions {
   readonly body?: unknown;
   readonly raw?: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
   readonly headers?: Readonly<Record<string, string>>;
