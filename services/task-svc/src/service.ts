@@ -198,12 +198,18 @@ function startWork(config: TaskConfig, { pool, orm, bus }: Foundations, shared: 
   scope.defer("release", "commits", async () => await commits.close());
   const notifier = createTaskNotifier();
   scope.defer("release", "wakes of other replicas", notifyFromBus(bus, config.AIEP_ENV, notifier));
+  const counter = shared.telemetry?.meter.createCounter("aiep_task_events", {
+    description: "Events of tasks, by name",
+  });
   const store = createTaskStore({
     orm,
     pool,
     commits,
     address: config.address,
-    committed: (change) => notifier.changed(change),
+    committed: (change) => {
+      for (const event of change.events) counter?.add(1, { event });
+      notifier.changed(change);
+    },
   });
   relay.start();
   return { store, notifier, commits };

@@ -8,7 +8,7 @@
  * W4 An error delays this task alone (I12), by its class: conflict → read again now; anything else → backoff.
  */
 import { AiepError } from "@aiep/contracts";
-import type { Failpoints, Logger } from "@aiep/service-kit";
+import { type Failpoints, type Logger, runWithTraceparent } from "@aiep/service-kit";
 import {
   applyObservation,
   applyTick,
@@ -196,7 +196,7 @@ export class TaskWorker {
   }
 
   async #launch(): Promise<void> {
-    const { quota, runtime, failpoints, store, now } = this.#deps;
+    const { quota, runtime, launches, failpoints, store, signal, now } = this.#deps;
     if (this.#grant === "none") {
       this.#grant = "asked";
       quota.apply(this.#applicant()); // may grant at once
@@ -208,9 +208,15 @@ export class TaskWorker {
     }
     await this.#save(markLaunching(this.#task, now()));
     await failpoints.hit("launch.before");
-    const refusal = await this.#deps.launches(
-      async () => await refused(runtime.launch(workloadOf(this.#task))),
-    );
+    const refusal = await launches(async () => {
+      signal.throwIfAborted(); // the term may have ended while we queued
+      const { traceparent } = this.#task.facts;
+      return await runWithTraceparent(
+        traceparent ?? undefined,
+        "launch task",
+        async () => await refused(runtime.launch(workloadOf(this.#task))),
+      );
+    });
     if (refusal !== undefined) {
       await this.#save(launchRefused(this.#task, refusal, now()));
       this.#again = true;

@@ -68,7 +68,7 @@ class SqlTaskStore implements TaskStore {
 
   async insert(change: Written, submission: Submission, options: InsertOptions = {}): Promise<void> {
     const { task, events } = change;
-    await this.#commit(task, [
+    await this.#commit(change, [
       insertTask(task, submission),
       ...outboxRows(task, events, this.#deps.address, options),
       ...(options.also ?? []),
@@ -80,7 +80,7 @@ class SqlTaskStore implements TaskStore {
     if (events.length === 0) throw new TypeError("a change without an event is no change (L1)");
     const rows = outboxRows(task, events, this.#deps.address, context);
     try {
-      await this.#commit(task, [updateTask(task, task.version - events.length), ...rows]);
+      await this.#commit(change, [updateTask(task, task.version - events.length), ...rows]);
     } catch (error) {
       if (!DuplicateKeyError.is(error, OUTBOX_VERSION_KEY)) throw error;
       throw new AiepError("VERSION_CONFLICT", `Task ${task.facts.id} was changed at the same moment.`, {
@@ -220,9 +220,10 @@ class SqlTaskStore implements TaskStore {
     return this.#deps.orm.em.fork();
   }
 
-  async #commit(task: Task, statements: readonly Sql[]): Promise<void> {
+  async #commit({ task, events }: Written, statements: readonly Sql[]): Promise<void> {
     await this.#deps.commits.commit({ key: task.facts.id, statements });
-    this.#deps.committed({ taskId: task.facts.id, version: task.version });
+    const names = events.map((event) => event.name);
+    this.#deps.committed({ taskId: task.facts.id, version: task.version, events: names });
   }
 
   async #keep(id: TaskId, statement: Sql): Promise<void> {

@@ -52,7 +52,11 @@ export interface CodePackage {
 }
 
 /** Called after each commit; must not throw and not wait. */
-export type CommittedListener = (change: { readonly taskId: TaskId; readonly version: number }) => void;
+export type CommittedListener = (change: {
+  readonly taskId: TaskId;
+  readonly version: number;
+  readonly events: readonly TaskEvent["name"][];
+}) => void;
 
 export interface TaskStore {
   /** Writes a new task with its `created` event. */

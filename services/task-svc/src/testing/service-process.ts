@@ -149,7 +149,7 @@ export function submission(command: string, nodes = 1) {
       metadata: { name: "test", group_id: "g1" },
       image_info: { name: "python" },
       compute_resource_info: {
-        model: nodes === 1 ? "Standalone" : "DDP",
+        model: nodes === 1 ? ("Standalone" as const) : ("DDP" as const),
         namespace: "ns-a",
         node_info: { worker: { nums: nodes, cpu_num: 0.1, memory: 0.1 } },
       },
