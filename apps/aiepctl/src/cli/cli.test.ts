@@ -1,0 +1,136 @@
+import { nearest } from "@aiep/contracts";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { complete } from "../commands/complete.ts";
+import { Workplace } from "../testing/run.ts";
+import type { CommandNode } from "./command.ts";
+import { renderHelp } from "./help.ts";
+import { parseArguments } from "./options.ts";
+import { GLOBAL_OPTIONS, ROOT } from "./tree.ts";
+
+const grammar = { root: ROOT, globals: GLOBAL_OPTIONS, nearest };
+const parsed = (...argv: string[]) => {
+  const result = parseArguments(argv, grammar);
+  if (result.kind !== "command") throw new Error("no command");
+  return result;
+};
+
+function* everyNode(
+  node: CommandNode,
+  path: readonly string[] = [],
+): Generator<[readonly string[], CommandNode]> {
+  yield [path, node];
+  if (node.kind === "group")
+    for (const child of node.commands) yield* everyNode(child, [...path, child.name]);
+}
+
+describe("the command line", () => {
+  it("takes the documents' underscores and dashes alike", () => {
+    for (const argv of [
+      ["--task_config", "f", "--set_envs", "A=1"],
+      ["--task-config=f", "--set-envs=A=1"],
+      ["-f", "f", "--set-envs", "A=1"],
+      ["-ff", "--set_envs=A=1"],
+    ]) {
+      const { options } = parsed("mltask", "run", ...argv);
+      expect([options.text("task-config"), options.list("set-envs")]).toEqual(["f", ["A=1"]]);
+    }
+  });
+
+  it("knows its aliases and global options before the command", () => {
+    expect(parsed("--context", "uat", "task", "ls", "-ojson")).toMatchObject({ path: ["mltask", "list"] });
+    expect(parsed("mlt", "rm", "abcd", "-y").args).toEqual(["abcd"]);
+    expect(parsed("-vv", "version").options.count("verbose")).toBe(2);
+  });
+
+  it("takes everything after -- as it is", () => {
+    expect(parsed("mltask", "status", "--", "-x").args).toEqual(["-x"]);
+  });
+
+  it("has no two options of one name or letter in any command", () => {
+    for (const [path, node] of everyNode(ROOT)) {
+      if (node.kind === "group") continue;
+      const all = [...node.options, ...GLOBAL_OPTIONS];
+      const names = all.flatMap(({ name, short }) => (short === undefined ? [name] : [name, `-${short}`]));
+      expect(new Set(names).size, path.join(" ")).toBe(names.length);
+    }
+  });
+
+  it("only ever answers bad words with a usage error", () => {
+    const word = fc.oneof(
+      fc.string(),
+      fc.constantFrom(
+        "mltask",
+        "run",
+        "-f",
+        "--",
+        "-",
+        "--output",
+        "-o",
+        "list",
+        "--set_envs",
+        "=",
+        "--=",
+        "-vvq",
+        "__complete",
+      ),
+    );
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 8 }), (argv) => {
+        try {
+          parseArguments(argv, grammar);
+        } catch (error) {
+          expect(error).toMatchObject({ code: "USAGE", exitCode: 2 });
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+describe("help", () => {
+  it("of every command begins with what it does and an example, and is what it was", async () => {
+    const pages = [...everyNode(ROOT)]
+      .filter(([, node]) => node.kind === "group" || node.hidden !== true)
+      .map(
+        ([path, node]) =>
+          `$ aiepctl ${[...path, "--help"].join(" ")}\n${renderHelp(node, path, path.length === 0 ? GLOBAL_OPTIONS : [])}`,
+      );
+    await expect(pages.join("\n")).toMatchFileSnapshot("fixtures/help.txt");
+  });
+
+  it("goes to stdout when asked for, to stderr with exit code 2 when a command is missing", async () => {
+    await using place = await Workplace.create();
+    expect(await place.run(["mltask", "--help"])).toMatchObject({ code: 0, stderr: "" });
+    expect(await place.run(["mltask"])).toMatchObject({ code: 2, stdout: "" });
+  });
+});
+
+describe("completion", () => {
+  const words = (...typed: string[]) => {
+    const wanted = complete(typed);
+    return wanted.kind === "known" ? wanted.candidates.map(([word]) => word) : wanted.kind;
+  };
+
+  it("offers commands, options, choices and what a value is", () => {
+    expect(words("")).toEqual(["mltask", "events", "config", "doctor", "completion", "version"]);
+    expect(words("mltask", "run", "--")).toContain("--upload-code");
+    expect(words("mltask", "list", "--state", "")).toContain("Running");
+    expect(words("mltask", "run", "-f", "")).toBe("files");
+    expect(words("mltask", "stop", "abcd", "")).toBe("task");
+    expect(words("mltask", "explain", "")).toBe("field");
+    expect(words("completion", "")).toEqual(["bash", "zsh", "fish"]);
+  });
+
+  it("never breaks the line being typed", async () => {
+    await using place = await Workplace.create();
+    const env = { AIEPCTL_CONFIG: "" };
+    expect(await place.run(["__complete", "--", "mltask", "stop", ""], { env })).toMatchObject({
+      code: 0,
+      stdout: "",
+    });
+    expect((await place.run(["__complete", "--", "mltask", "de"], { env })).stdout).toContain("describe\t");
+    for (const shell of ["bash", "zsh", "fish"])
+      expect((await place.run(["completion", shell])).stdout).toContain("__complete");
+  });
+});
