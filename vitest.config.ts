@@ -5,7 +5,7 @@ import { workspaces } from "./scripts/lib/workspaces.ts";
  * Two projects a workspace: `<name>` (pure, seconds) and `<name>:integration` (real servers on random ports).
  * Sources are resolved through the private condition `aiep:source`, so no build precedes a test run.
  */
-const conditions = ["aiep:source", "node", "import", "module", "default"];
+const conditions = ["aiep:source", "node", "import", "default"];
 
 export default defineConfig({
   resolve: { conditions },

@@ -81,6 +81,7 @@ export {
   type EventMessage,
   type StoredMessage,
 } from "./inbox/consumer.ts";
+export { type DeadMessage, writeDeadLetter } from "./inbox/dead-letter.ts";
 export {
   type RunServiceOptions,
   runService,

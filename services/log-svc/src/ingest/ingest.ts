@@ -10,14 +10,13 @@
  */
 import { AiepError, CONSUMERS, type ConsumerDefinition } from "@aiep/contracts";
 import type { Bus, Consumer, Failpoints, Logger, StoredMessage } from "@aiep/service-kit";
-import { NO_FAILPOINTS } from "@aiep/service-kit";
+import { NO_FAILPOINTS, writeDeadLetter } from "@aiep/service-kit";
 import type { ConsumerMessages, Consumer as JetStreamConsumer, JsMsg } from "@nats-io/jetstream";
 import type { LogIndex, SourceKey } from "../store/log-index.ts";
 import type { ObjectStore } from "../store/objects/object-store.ts";
 import { pause, WakeUp } from "../util/wake.ts";
 import { type LogBatch, readBatch } from "./batch.ts";
 import { CHUNK_BYTES } from "./chunk-writer.ts";
-import { deadLetter } from "./dead-letter.ts";
 import { acknowledge, type FlushResult, flush, handBack, type Receipt } from "./flusher.ts";
 import type { LiveTail } from "./live-tail.ts";
 import { type FlushUnit, SourceWriter } from "./source-writer.ts";
@@ -65,7 +64,8 @@ export class LogIngest implements Consumer {
   readonly #intake = new AbortController();
   readonly #work = new AbortController();
   #heldBytes = 0;
-  #acked = 0;
+  /** Something was acknowledged since the stream was last trimmed to its end. */
+  #untrimmed = true;
   #failingSince: number | undefined;
   #messages: ConsumerMessages | undefined;
   #taking: Promise<void> = Promise.resolve();
@@ -171,7 +171,11 @@ export class LogIngest implements Consumer {
     const { bus, env, log } = this.#deps;
     log.error({ subject: message.subject, seq: message.seq, reason }, "log batch refused");
     try {
-      await deadLetter(bus, { env, consumer: this.definition, message, reason });
+      const headers = new Map([...(message.headers ?? [])].map(([name, values]) => [name, values[0] ?? ""]));
+      const { subject, data: payload, seq: streamSequence } = message;
+      const deliveries = message.info.deliveryCount;
+      const dead = { subject, headers, payload, streamSequence, deliveries };
+      await writeDeadLetter(bus, { env, consumer: this.definition }, dead, reason);
       message.term();
     } catch (error) {
       log.warn({ err: error }, "dead letter could not be written; the batch comes again");
@@ -185,7 +189,10 @@ export class LogIngest implements Consumer {
     const { position, bytes, final } = batch;
     const accepted = writer.accept({ position, bytes, final, receipt }, Date.now());
     this.#heldBytes += writer.heldBytes - before.held;
-    if (accepted === "stored") acknowledge([receipt]);
+    if (accepted === "stored") {
+      acknowledge([receipt]);
+      this.#untrimmed = true;
+    }
     if (accepted !== "held") return;
     this.#deps.tail.changed(batch.key.taskId, writer.complete === before.complete ? "bytes" : "sources");
     if (before.dirtySince === undefined || this.#isDue(writer, Date.now())) this.#due.wake();
@@ -278,7 +285,7 @@ export class LogIngest implements Consumer {
       const before = unit.writer.heldBytes;
       unit.writer.flushed(unit);
       this.#heldBytes += unit.writer.heldBytes - before;
-      this.#acked += unit.receipts.length;
+      this.#untrimmed = true;
       if (unit.complete) this.#deps.tail.changed(unit.writer.row.taskId, "sources");
     }
     for (const unit of failed) unit.writer.putBack(unit, Date.now());
@@ -320,13 +327,13 @@ export class LogIngest implements Consumer {
 
   /** Frees the stream up to what every message before is stored. */
   async #trim(): Promise<void> {
-    if (this.#acked === 0) return;
+    if (!this.#untrimmed) return;
     const { bus, log } = this.#deps;
     const { stream, durable } = this.definition;
     try {
-      const { ack_floor } = await bus.jsm.consumers.info(stream, durable);
+      const { ack_floor, num_ack_pending } = await bus.jsm.consumers.info(stream, durable);
       if (ack_floor.stream_seq > 0) await bus.jsm.streams.purge(stream, { seq: ack_floor.stream_seq + 1 });
-      this.#acked = 0;
+      this.#untrimmed = num_ack_pending > 0;
     } catch (error) {
       log.warn({ err: error }, "the log stream could not be trimmed");
     }

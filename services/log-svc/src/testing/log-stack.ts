@@ -20,7 +20,14 @@ import {
   taskId,
 } from "@aiep/contracts";
 import { type NatsServer, startNats, testDatabase } from "@aiep/dev-servers";
-import { type Bus, connectBus, createLogger, createSqlPool, type SqlPool } from "@aiep/service-kit";
+import {
+  applyTopology,
+  type Bus,
+  connectBus,
+  createLogger,
+  createSqlPool,
+  type SqlPool,
+} from "@aiep/service-kit";
 import { LogAgent, type LogAgentDeps } from "../agent/agent.ts";
 import { type IngestDeps, LogIngest } from "../ingest/ingest.ts";
 import { LiveTail } from "../ingest/live-tail.ts";
@@ -78,7 +85,10 @@ export async function startLogStack(options: { objects?: ObjectStore } = {}): Pr
   const pool = opening.use(createSqlPool({ url: database.url }));
   const connect = async (name: string): Promise<Bus> => await connectBus({ url: nats.url, name, log });
   const bus = opening.use(await connect("test"));
-  await applyTopologyX(bus);
+  await applyTopology(bus, {
+    streams: [STREAMS.LOG, STREAMS.TASK, STREAMS.DLQ],
+    consumers: [logBatches, CONSUMERS.logTasks],
+  });
   const objects = opening.use(options.objects ?? (await openDirectoryStore(join(dir, "objects"))));
   const index = new LogIndex(pool);
   const podsDir = join(dir, "pods");
@@ -195,25 +205,4 @@ export class TestPod {
     this.#clock += 1;
     return new Date(this.#clock).toISOString().replace("Z", "000000Z");
   }
-}
-
-async function applyTopologyX(bus: Bus): Promise<void> {
-  const { nanos } = await import("@nats-io/transport-node");
-  for (const s of [STREAMS.LOG, STREAMS.TASK, STREAMS.DLQ])
-    await bus.jsm.streams.add({
-      name: s.name,
-      subjects: [...s.subjects],
-      max_bytes: s.maxBytes,
-      discard: "new",
-      duplicate_window: nanos(s.duplicateWindowSeconds * 1000),
-    });
-  for (const c of [logBatches, CONSUMERS.logTasks])
-    await bus.jsm.consumers.add(c.stream, {
-      durable_name: c.durable,
-      ack_policy: "explicit",
-      filter_subject: c.filterSubject,
-      ack_wait: nanos(c.ackWaitSeconds * 1000),
-      max_deliver: c.maxDeliver,
-      max_ack_pending: c.maxAckPending,
-    });
 }
