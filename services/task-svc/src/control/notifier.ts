@@ -8,12 +8,12 @@
 import { CE_HEADERS, type TaskId, taskId } from "@aiep/contracts";
 import type { Bus } from "@aiep/service-kit";
 
-export interface TaskChange {
+interface TaskChange {
   readonly taskId: TaskId;
   readonly version: number;
 }
 
-export type TaskChangeListener = (change: TaskChange) => void;
+type TaskChangeListener = (change: TaskChange) => void;
 
 export interface TaskNotifier {
   /** Something of this task was committed. Never throws, never waits. */

@@ -22,11 +22,12 @@ import {
   wakeAt,
 } from "../domain/life-cycle.ts";
 import { taskResources } from "../domain/quota.ts";
-import type { Observation, Runtime, Workload, WorkloadRef } from "../domain/runtime.ts";
+import type { Observation, Runtime, WorkloadRef } from "../domain/runtime.ts";
 import { dutyOf, isEnded, type Task, workloadRefOf } from "../domain/task.ts";
 import { nodeEnded } from "../domain/verdict.ts";
 import type { TaskStore } from "../store/task-store.ts";
 import { backoffMs } from "./backoff.ts";
+import { refused, workloadOf } from "./launching.ts";
 import type { Limiter } from "./limiter.ts";
 import type { Applicant, QuotaQueue } from "./quota-queue.ts";
 
@@ -349,23 +350,5 @@ export class TaskWorker {
         this.kick();
       },
     };
-  }
-}
-
-function workloadOf(task: Task): Workload {
-  const ref = workloadRefOf(task);
-  if (ref === undefined) throw new TypeError("a task without a launch has no workload");
-  const { groupId, name, createdBy, spec, traceparent } = task.facts;
-  return { ...ref, groupId, taskName: name, createdBy, spec, traceparent: traceparent ?? undefined };
-}
-
-/** The runtime's sentence when it can never run this; other errors are thrown. */
-async function refused(launch: Promise<void>): Promise<string | undefined> {
-  try {
-    await launch;
-    return undefined;
-  } catch (error) {
-    if (AiepError.is(error, "LAUNCH_REFUSED")) return error.message;
-    throw error;
   }
 }

@@ -40,7 +40,7 @@ import {
   whyNotRunning,
 } from "./verdict.ts";
 
-export const DEFAULT_GRACE_SECONDS = 30;
+const DEFAULT_GRACE_SECONDS = 30;
 
 export interface Change<T extends Task = Task> {
   readonly task: T;

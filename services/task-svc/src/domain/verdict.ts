@@ -10,7 +10,7 @@ import type { NodeState, TaskId, TaskReason, TaskSpec } from "@aiep/contracts";
 import type { NodeObservation } from "./runtime.ts";
 import type { TaskNodeRecord } from "./task.ts";
 
-export const LINGER_SECONDS = 10;
+const LINGER_SECONDS = 10;
 
 export interface Why {
   readonly reason: TaskReason;

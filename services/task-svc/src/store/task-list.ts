@@ -18,7 +18,7 @@ export function encodeCursor(seq: number, query: ListTasksQuery): string {
 }
 
 /** Sequence number below which the page begins. */
-export function decodeCursor(query: ListTasksQuery): number | undefined {
+function decodeCursor(query: ListTasksQuery): number | undefined {
   if (query.cursor === undefined) return undefined;
   const parsed = cursorShape.safeParse(jsonOf(query.cursor));
   if (!parsed.success) throw new AiepError("BAD_CURSOR", "The cursor is not one of this list's.");

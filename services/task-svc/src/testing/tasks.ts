@@ -15,7 +15,7 @@ import { initialNodes } from "../domain/verdict.ts";
 
 export const newTaskId = (): TaskId => hexId(randomBytes(16)) as TaskId; // 32 hex digits by construction
 
-export const GROUP: GroupId = groupId.parse("g1");
+const GROUP: GroupId = groupId.parse("g1");
 
 const node = { cpu: 1, memory_gb: 1, gpu: 0, gpu_type: null };
 
