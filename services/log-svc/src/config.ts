@@ -32,9 +32,8 @@ export function loadStoreConfig(env: Environment) {
     keepMs: config.AIEP_LOG_RETENTION_DAYS * DAY_MS,
   };
 }
-export type StoreConfig = ReturnType<typeof loadStoreConfig>;
 
-export function parseLocation(
+function parseLocation(
   text: string,
   accessKey: string | undefined,
   secretKey: string | undefined,

@@ -1,6 +1,8 @@
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
+import { LOG_HEADERS, logSubject } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
+import { publishMessage } from "@aiep/service-kit";
 import { describe, expect, it } from "vitest";
 import type { ObjectStore } from "./store/objects/object-store.ts";
 import { newTaskId, node, type Store, startLogStack, TestPod, textsOf } from "./testing/log-stack.ts";
@@ -173,11 +175,15 @@ async function publishBatch(
   position: number,
   text: string,
 ): Promise<void> {
-  const { headers } = await import("@nats-io/transport-node");
-  const { LOG_HEADERS } = await import("@aiep/contracts");
-  const its = headers();
-  its.set(LOG_HEADERS.source, `${pod.uid}/main`);
-  its.set(LOG_HEADERS.position, String(position));
-  its.set(LOG_HEADERS.attempt, "1");
-  await stack.bus.js.publish(`aiep.test.log.g1.${task}.worker-0`, text, { headers: its });
+  await publishMessage(stack.bus, {
+    id: `${pod.uid}/main:${position}-${text.length}`,
+    stream: "LOG",
+    subject: logSubject({ env: "test", groupId: "g1", taskId: task, node: "worker-0" }),
+    headers: {
+      [LOG_HEADERS.source]: `${pod.uid}/main`,
+      [LOG_HEADERS.position]: String(position),
+      [LOG_HEADERS.attempt]: "1",
+    },
+    payload: text,
+  });
 }

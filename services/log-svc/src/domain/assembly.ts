@@ -6,13 +6,13 @@
  * A2 Bytes above a hole wait until the hole is filled or `giveUp` declares it lost.
  * A3 What waits is bounded; a piece refused for that reason comes again, because nobody acknowledges it.
  */
-export interface BytesSegment {
+interface BytesSegment {
   readonly kind: "bytes";
   readonly position: number;
   readonly bytes: Buffer;
 }
 
-export interface GapSegment {
+interface GapSegment {
   readonly kind: "gap";
   readonly position: number;
   readonly length: number;

@@ -12,7 +12,7 @@ export interface LogFileName {
 
 const NAME = /^(\d{1,9})\.log(?:\.(\d[\w-]*))?(\.gz)?$/;
 
-export function parseLogFileName(name: string): LogFileName | undefined {
+function parseLogFileName(name: string): LogFileName | undefined {
   const match = NAME.exec(name);
   if (match === null) return undefined;
   const [, restart = "", rotatedAt = "", gz] = match;

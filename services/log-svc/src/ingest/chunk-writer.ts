@@ -43,7 +43,7 @@ async function writeChunk(
 }
 
 /** Neighbouring bytes joined up to the size of a chunk; gaps stay by themselves. */
-export function intoChunks(segments: readonly Segment[]): Segment[] {
+function intoChunks(segments: readonly Segment[]): Segment[] {
   const chunks: Segment[] = [];
   let open: Buffer[] = [];
   let openBytes = 0;

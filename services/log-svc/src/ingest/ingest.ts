@@ -29,7 +29,7 @@ export interface IngestLimits {
   readonly trimMs: number;
 }
 
-export const DEFAULT_LIMITS: IngestLimits = {
+const DEFAULT_LIMITS: IngestLimits = {
   flushMs: 1_000,
   holeMs: 3 * CONSUMERS.logBatches.ackWaitSeconds * 1_000,
   memoryBytes: 64 * 1024 * 1024,

@@ -38,7 +38,7 @@ export interface ChunkRow extends SegmentFacts {
   readonly objectKey: string;
   readonly storedBytes: number;
 }
-export interface GapRow extends SegmentFacts {
+interface GapRow extends SegmentFacts {
   readonly kind: "gap";
   readonly reason: GapReason;
 }

@@ -52,7 +52,7 @@ const CREATE_SEGMENTS = `CREATE TABLE log_segments (
   PRIMARY KEY (source_id, position)
 ) ${TABLE}`;
 
-export class Migration20261121Initial extends Migration {
+class Migration20261121Initial extends Migration {
   override up(): void {
     for (const statement of [CREATE_TASKS, CREATE_SOURCES, CREATE_SEGMENTS, CONSUMER_VERSIONS_DDL])
       this.addSql(statement);

@@ -29,7 +29,7 @@ const tokens: TokenVerifier = {
 };
 
 export interface Api extends AsyncDisposable {
-  get(path: string, user?: string, init?: RequestInit): Promise<Response>;
+  get(path: string, user?: string, headers?: Readonly<Record<string, string>>): Promise<Response>;
   /** Events of a stream until it ends or `until` says enough. */
   events(path: string, options?: StreamOptions): Promise<StreamEvent[]>;
 }
@@ -73,14 +73,20 @@ export async function startApi(
   const { url } = await http.listen();
   http.started();
   const opened = opening.move();
-  const get = (path: string, user = "ann", init: RequestInit = {}): Promise<Response> =>
-    fetch(`${url}${path}`, { ...init, headers: { ...init.headers, authorization: `Bearer ${user}` } });
+  const get = (
+    path: string,
+    user = "ann",
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Response> =>
+    fetch(`${url}${path}`, { headers: { ...headers, authorization: `Bearer ${user}` } });
   return {
     get,
     events: async (path, { lastEventId, until = () => false } = {}) => {
-      const response = await get(path, "ann", {
-        headers: lastEventId === undefined ? {} : { "last-event-id": lastEventId },
-      });
+      const response = await get(
+        path,
+        "ann",
+        lastEventId === undefined ? {} : { "last-event-id": lastEventId },
+      );
       if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
       const events: StreamEvent[] = [];
       for await (const event of eventsOf(response)) {

@@ -38,7 +38,7 @@ import { openDirectoryStore } from "../store/objects/directory.ts";
 import type { ObjectStore } from "../store/objects/object-store.ts";
 import { TaskStore } from "../store/task-facts.ts";
 
-export const ENV = "test";
+const ENV = "test";
 export const GROUP = groupId.parse("g1");
 export const EVERYTHING: LogFilter = {
   nodes: undefined,
