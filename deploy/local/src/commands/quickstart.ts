@@ -24,7 +24,8 @@ export async function quickstart(context: CommandContext): Promise<number> {
   );
   terminal.say(terminal.dim(`  $ npx aiepctl ${args.join(" ")}`));
   const code = await aiepctl(context, args);
-  const directory = relative(process.cwd(), layout.directoryFile);
+  const below = relative(process.cwd(), layout.directoryFile);
+  const directory = below.startsWith("..") ? layout.directoryFile : below;
   const next = [
     "",
     terminal.bold(
