@@ -1,6 +1,6 @@
 /**
- * Memory limits by control groups, v1 or v2, where they may be written (D14). One group per node, named by the node's
- * uid, so that after a restart it is found again. Without them nothing is limited, and `checks` says so.
+ * Memory limits by control groups, v1 or v2, where they may be written (D14). One group per node; its folder is
+ * remembered with the node, since a restarted task-svc may have another group of its own. Without them nothing is limited, and `checks` says so.
  */
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,9 +9,6 @@ export interface MemoryGroups {
   readonly version: 1 | 2;
   /** Makes the group of a node; returns its folder. */
   create(uid: string, limitBytes: number): string;
-  /** Whether the kernel killed a process of the node for its memory. */
-  outOfMemory(uid: string): boolean;
-  remove(uid: string): void;
 }
 
 const MOUNT = "/sys/fs/cgroup";
@@ -26,8 +23,7 @@ function tryGroups(version: 1 | 2, prepareBase: () => string): MemoryGroups | un
     const base = prepareBase();
     const groups = memoryGroups(version, base);
     const probe = `probe-${process.pid}`;
-    groups.create(probe, 64 * 1024 * 1024);
-    groups.remove(probe);
+    removeGroup(groups.create(probe, 64 * 1024 * 1024));
     return groups;
   } catch {
     return undefined; // not mounted, read-only, or not ours to write
@@ -70,22 +66,27 @@ function memoryGroups(version: 1 | 2, base: string): MemoryGroups {
       }
       return dir(uid);
     },
-    outOfMemory(uid) {
-      const file = version === 2 ? "memory.events" : "memory.oom_control";
-      try {
-        return /^oom_kill [1-9]/m.test(readFileSync(join(dir(uid), file), "latin1"));
-      } catch {
-        return false; // the group went with a reboot
-      }
-    },
-    remove(uid) {
-      try {
-        rmdirSync(dir(uid));
-      } catch {
-        // never made, or gone
-      }
-    },
   };
+}
+
+/** Whether the kernel killed a process of the group for its memory. */
+export function outOfMemory(group: string): boolean {
+  return ["memory.events", "memory.oom_control"].some((file) => {
+    try {
+      return /^oom_kill [1-9]/m.test(readFileSync(join(group, file), "latin1"));
+    } catch {
+      return false; // the other version, or gone with a reboot
+    }
+  });
+}
+
+/** Its processes have ended. */
+export function removeGroup(group: string): void {
+  try {
+    rmdirSync(group);
+  } catch {
+    // gone already
+  }
 }
 
 /** Swap accounting is a kernel option. */

@@ -7,13 +7,15 @@
  * N3 nothing is polled in the hot path: inotify wakes it. The runtime's slow tick is for what inotify misses.
  */
 import { spawn } from "node:child_process";
-import { closeSync, type FSWatcher, openSync, statSync, watch } from "node:fs";
+import { closeSync, existsSync, type FSWatcher, openSync, readFileSync, watch } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { NodeObservation, Workload } from "../../domain/runtime.ts";
+import { outOfMemory, removeGroup } from "./cgroup.ts";
 import { UNSHARE } from "./host.ts";
 import { NODE_FILES, type NodePlace, type NodeSlot } from "./layout.ts";
 import { Converter } from "./logs/converter.ts";
+import { LogFollower } from "./logs/follower.ts";
 import { logTimeNow } from "./logs/log-time.ts";
 import { NODE_UID_VARIABLE } from "./node-environment.ts";
 import { NOTHING, type NodeFacts, observeNode, readFacts, writeExit } from "./node-files.ts";
@@ -43,25 +45,20 @@ export interface LocalNodeInput {
   readonly onChange: () => void;
 }
 
-/** Output is converted at most this often; under it one wake-up takes many writes. */
-const LOG_PAUSE_MS = 5;
-
 export class LocalNode {
   readonly slot: NodeSlot;
   readonly place: NodePlace;
   readonly done: Promise<void>;
   private readonly deps: LocalNodeDeps;
   private readonly input: LocalNodeInput;
-  private readonly converter: Converter;
+  private readonly output: LogFollower;
   private readonly closing = new AbortController();
   private readonly waiters = new Set<() => void>();
   private facts: NodeFacts = NOTHING;
   private stopOrder: StopOrder | undefined;
   private stopSent: "nothing" | "SIGTERM" | "SIGKILL" = "nothing";
   private watcher: FSWatcher | undefined;
-  private logTimer: NodeJS.Timeout | undefined;
   private killTimer: NodeJS.Timeout | undefined;
-  private convertedSize = -1;
   private outOfMemory = false;
 
   constructor(deps: LocalNodeDeps, input: LocalNodeInput, stopOrder: StopOrder | undefined) {
@@ -70,11 +67,12 @@ export class LocalNode {
     this.slot = input.slot;
     this.place = input.place;
     this.stopOrder = stopOrder;
-    this.converter = new Converter({
-      raw: {
-        stdout: join(this.place.dir, NODE_FILES.stdout),
-        stderr: join(this.place.dir, NODE_FILES.stderr),
-      },
+    const raw = {
+      stdout: join(this.place.dir, NODE_FILES.stdout),
+      stderr: join(this.place.dir, NODE_FILES.stderr),
+    };
+    const converter = new Converter({
+      raw,
       journal: join(this.place.dir, NODE_FILES.journal),
       podDir: this.place.podDir,
       pod: {
@@ -86,13 +84,11 @@ export class LocalNode {
       },
       now: logTimeNow,
     });
+    const log = deps.log.child({ task: input.workload.taskId, node: this.slot.name });
+    this.output = new LogFollower({ converter, raw, log, signal: this.closing.signal });
     this.refresh();
     this.done = this.run().catch((error: unknown) => {
-      if (!this.closing.signal.aborted)
-        deps.log.error(
-          { err: error, task: input.workload.taskId, node: this.slot.name },
-          "a node is not watched any more",
-        );
+      if (!this.closing.signal.aborted) log.error({ err: error }, "a node is not watched any more");
     });
   }
 
@@ -143,7 +139,8 @@ export class LocalNode {
     }
     if (before.exit === undefined && this.facts.exit !== undefined) {
       this.endStragglers();
-      this.outOfMemory = this.deps.host.memory?.outOfMemory(this.place.uid) ?? false;
+      const group = this.memoryGroup();
+      this.outOfMemory = group !== undefined && outOfMemory(group);
     }
     this.pursueStop();
     this.input.onChange();
@@ -154,7 +151,13 @@ export class LocalNode {
   tick(): void {
     if (this.ended && this.watcher === undefined) return;
     this.refresh();
-    if (this.facts.prepared && this.rawSize() !== this.convertedSize) this.convertSoon();
+    if (this.facts.prepared && !this.ended) this.output.ifGrown();
+  }
+
+  /** What the node holds outside its folder. */
+  release(): void {
+    const group = this.memoryGroup();
+    if (group !== undefined) removeGroup(group);
   }
 
   close(): void {
@@ -177,7 +180,7 @@ export class LocalNode {
     if (!this.ended && this.facts.claim === undefined && !signal.aborted) this.spawn();
     await this.until(() => this.ended);
     if (signal.aborted) return;
-    await this.converter.drain(true, signal);
+    await this.output.finish();
     this.unwatch();
     clearTimeout(this.killTimer);
   }
@@ -274,46 +277,28 @@ export class LocalNode {
     if (!this.deps.host.namespaces) killByEnvironment(`${NODE_UID_VARIABLE}=${this.place.uid}`);
   }
 
+  private memoryGroup(): string | undefined {
+    const path = join(this.place.dir, NODE_FILES.group);
+    return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+  }
+
   private watch(): void {
     if (this.watcher !== undefined || this.closing.signal.aborted) return;
     try {
       this.watcher = watch(this.place.dir, { persistent: false }, (_event, name) => {
-        if (name === NODE_FILES.stdout || name === NODE_FILES.stderr) this.convertSoon();
+        if (name === NODE_FILES.stdout || name === NODE_FILES.stderr) this.output.soon();
         else if (name !== NODE_FILES.journal) this.refresh();
       });
       this.watcher.on("error", () => this.unwatch());
     } catch (error) {
       this.deps.log.warn({ err: error }, "no inotify watch for a node; its changes are seen within a second");
     }
-    this.convertSoon();
+    this.output.soon();
   }
 
   private unwatch(): void {
     this.watcher?.close();
     this.watcher = undefined;
-    clearTimeout(this.logTimer);
-    this.logTimer = undefined;
-  }
-
-  private convertSoon(): void {
-    if (this.logTimer !== undefined || this.ended) return;
-    this.logTimer = setTimeout(() => {
-      this.convertedSize = this.rawSize();
-      this.converter
-        .drain(false, this.closing.signal)
-        .catch((error: unknown) =>
-          this.deps.log.error({ err: error, node: this.place.uid }, "a log is not converted"),
-        )
-        .finally(() => {
-          this.logTimer = undefined;
-          if (this.watcher !== undefined && this.rawSize() !== this.convertedSize) this.convertSoon();
-        });
-    }, LOG_PAUSE_MS);
-  }
-
-  private rawSize(): number {
-    const size = (name: string) => statSync(join(this.place.dir, name), { throwIfNoEntry: false })?.size ?? 0;
-    return size(NODE_FILES.stdout) + size(NODE_FILES.stderr);
   }
 
   private async until(condition: () => boolean): Promise<void> {

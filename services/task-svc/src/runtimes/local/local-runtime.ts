@@ -87,7 +87,9 @@ class LocalRuntime implements Runtime {
           await rm(this.layout.taskDir(folder), { recursive: true, force: true });
         continue;
       }
-      await this.adopt(folder);
+      await this.adopt(folder, { sweep: true }).catch((error: unknown) =>
+        this.deps.log.error({ err: error, folder }, "a workload's folder cannot be read and is left alone"),
+      );
     }
     this.ticking = setInterval(() => {
       for (const workload of this.workloads.values()) workload.tick();
@@ -116,10 +118,10 @@ class LocalRuntime implements Runtime {
       const ports =
         workload.spec.mode === "Standalone" ? [] : await choosePorts(nodesOf(workload.spec).length, taken);
       await storeWorkload(this.layout, folder, { workload, ports });
+      await this.adopt(folder, { sweep: false });
     } catch (cause) {
-      throw new AiepError("RUNTIME_UNAVAILABLE", "The local runtime's folder cannot be written.", { cause });
+      throw new AiepError("RUNTIME_UNAVAILABLE", "The local runtime's folder cannot be used.", { cause });
     }
-    await this.adopt(folder);
   }
 
   async observe(ref: WorkloadRef): Promise<Observation> {
@@ -141,7 +143,7 @@ class LocalRuntime implements Runtime {
       if (this.closed) return;
       workload.close();
       this.workloads.delete(workload.folder);
-      for (const uid of workload.nodeUids) this.host.memory?.remove(uid);
+      workload.release();
       const trash = join(this.layout.trashDir, `${workload.folder}-${randomBytes(4).toString("hex")}`);
       await rename(this.layout.taskDir(workload.folder), trash);
       await rm(trash, { recursive: true, force: true });
@@ -166,20 +168,13 @@ class LocalRuntime implements Runtime {
   }
 
   /** Makes the in-memory side of a folder; whatever has to be done for it goes on from what the folder says. */
-  private async adopt(folder: string): Promise<void> {
-    try {
-      const stored = await loadWorkload(this.layout, folder);
-      if (this.workloads.has(folder) || this.closed) return;
-      if (this.ticking === undefined) await sweepStaging(this.layout, folder);
-      this.workloads.set(
-        folder,
-        new LocalWorkload(this.nodeDeps, this.layout, folder, stored, (observation) =>
-          this.sink(observation),
-        ),
-      );
-    } catch (error) {
-      this.deps.log.error({ err: error, folder }, "a workload's folder cannot be read and is left alone");
-    }
+  private async adopt(folder: string, { sweep }: { readonly sweep: boolean }): Promise<void> {
+    const stored = await loadWorkload(this.layout, folder);
+    if (this.workloads.has(folder) || this.closed) return;
+    // While `start` adopts, nobody prepares nodes here: what is half made is an earlier process's.
+    if (sweep) await sweepStaging(this.layout, folder);
+    const report: ObservationSink = (observation) => this.sink(observation);
+    this.workloads.set(folder, new LocalWorkload(this.nodeDeps, this.layout, folder, stored, report));
   }
 
   private async makeFolders(): Promise<void> {

@@ -173,9 +173,8 @@ export class LocalWorkload {
     for (const node of this.nodes) node.close();
   }
 
-  /** Of all nodes, for the runtime to free what they hold elsewhere. */
-  get nodeUids(): readonly string[] {
-    return this.nodes.map((node) => node.place.uid);
+  release(): void {
+    for (const node of this.nodes) node.release();
   }
 
   private get stopPath(): string {

@@ -65,10 +65,11 @@ export async function prepareNode(
       signal.throwIfAborted();
       await recordRefusal(staging, asRefusal(error), lines);
     }
-    await writeFile(join(staging, NODE_FILES.stderr), "");
+    await writeFile(join(staging, NODE_FILES.stderr), "", { mode: 0o600 });
     await writeFile(
       join(staging, NODE_FILES.stdout),
       lines.map((line) => `${PLATFORM_LINE_PREFIX}${line}\n`).join(""),
+      { mode: 0o600 },
     );
     await rename(staging, input.place.dir).catch((error: unknown) => {
       if (!isTaken(error)) throw error;
@@ -230,6 +231,7 @@ class Preparation {
     const root = host.namespaces ? await this.planRoot(mounts) : undefined;
     const memory = spec.roles.find(({ role }) => role === node.role)?.memory_gb ?? 0;
     const cgroup = memory > 0 ? host.memory?.create(place.uid, memory * GIB) : undefined;
+    if (cgroup !== undefined) await writeFile(join(this.staging, NODE_FILES.group), cgroup);
     const inside = renderInside({
       identity: spec.identity,
       root,

@@ -116,9 +116,7 @@ function renderMounts(root: NonNullable<InsideInput["root"]>, mounts: readonly C
   const quotedRoot = quote(root.path);
   const lines = [
     `mount -n -t tmpfs -o mode=755 aiep ${quotedRoot} || ${failed}`,
-    ...special.flatMap(({ path, mode, uid, gid }) => [
-      `mkdir -p ${quote(root.path + path)} && chown ${uid}:${gid} ${quote(root.path + path)} && chmod ${mode.toString(8)} ${quote(root.path + path)} || ${failed}`,
-    ]),
+    ...special.map((folder) => `${makeFolder(root.path, folder)} || ${failed}`),
     `mkdir -p ${folders.join(" ")} || ${failed}`,
     ...copyLinks(root.path, plan.links, failed),
     ...plan.files.map((path) => `: >${quote(root.path + path)} || ${failed}`),
@@ -138,6 +136,12 @@ function renderMounts(root: NonNullable<InsideInput["root"]>, mounts: readonly C
     `cd / && umount -n -l /aiep/.host || ${failed}`,
   ];
   return lines.join("\n");
+}
+
+function makeFolder(root: string, { path, mode, uid, gid }: RootPlan["folders"][number]): string {
+  const folder = quote(root + path);
+  const make = `mkdir -p -m ${mode.toString(8)} ${folder}`;
+  return uid === 0 && gid === 0 ? make : `${make} && chown ${uid}:${gid} ${folder}`;
 }
 
 /** One `cp` per folder that has links. */

@@ -165,6 +165,30 @@ test("after completion nothing is written any more", async () => {
   expect(place.decoded("stdout").toString()).toBe("one\n");
 });
 
+test("a write that failed is repeated with the same bytes by the same converter", async () => {
+  using place = new Place();
+  const disk = { left: 600 };
+  const converter = new Converter({
+    ...deps(place),
+    now: () => new Date().toISOString().replace("Z", "000000Z"),
+    write: (fd, bytes, position) => {
+      const count = Math.min(disk.left, bytes.length);
+      writeSync(fd, bytes, 0, count, position);
+      disk.left -= count;
+      if (count < bytes.length) throw new Error("ENOSPC");
+    },
+  });
+  place.append("stdout", Buffer.from("some words\n".repeat(20)));
+  await expect(converter.drain(false)).rejects.toThrow("ENOSPC");
+  const torn = readFileSync(place.log);
+  expect(torn.length).toBe(600 - 512);
+  place.append("stdout", Buffer.from("more words\n"));
+  disk.left = Number.POSITIVE_INFINITY;
+  await converter.drain(true);
+  expect(readFileSync(place.log).subarray(0, torn.length).equals(torn)).toBe(true);
+  expect(place.decoded("stdout").toString()).toBe(`${"some words\n".repeat(20)}more words\n`);
+});
+
 test("time never runs backwards in a log", async () => {
   using place = new Place();
   const first = new Converter({ ...deps(place), now: () => "2026-01-02T00:00:00.000000000Z" });

@@ -86,6 +86,9 @@ export class Converter {
       this.record ??= this.recover(files);
       while (signal?.aborted !== true && this.convertBlock(files, ended)) await nextTurn();
       if (ended && signal?.aborted !== true) writeFileSync(join(this.deps.podDir, LOG_COMPLETE_FILE), "");
+    } catch (error) {
+      this.record = undefined; // the journal knows how far it came (V1)
+      throw error;
     } finally {
       for (const fd of Object.values(files)) closeSync(fd);
     }

@@ -15,39 +15,25 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { codePackageId, LOG_COMPLETE_FILE, MAIN_CONTAINER } from "@aiep/contracts";
-import { pino } from "pino";
-import { DEFAULT_CODE_PACKAGE_LIMITS } from "../../../code-packages/limits.ts";
-import { unpackCodePackage } from "../../../code-packages/unpack.ts";
 import type { Observation, Runtime } from "../../../domain/runtime.ts";
 import type { Stage } from "../../conformance/stage.ts";
 import type { Host } from "../host.ts";
 import { folderOf, Layout } from "../layout.ts";
 import { createLocalRuntime, type LocalRuntimeDeps } from "../local-runtime.ts";
 import { decodeCri } from "../logs/testing/decode-cri.ts";
+import { localDeps } from "./local-deps.ts";
 
 export interface LocalStage extends Stage {
+  /** Folder of the storage on this machine. */
+  readonly store: string;
   readonly dir: string;
   readonly deps: LocalRuntimeDeps;
 }
 
-export function localDeps(dir: string, host: Host): LocalRuntimeDeps {
-  const store = join(dir, "store");
-  return {
-    stateDir: join(dir, "state"),
-    logsDir: join(dir, "logs"),
-    log: pino({ level: "warn" }),
-    resolveStorage: (source) =>
-      source.startsWith("/ceph/conformance")
-        ? { root: store, path: join(store, source.slice("/ceph/conformance".length)) }
-        : undefined,
-    codePackagePath: (sha256) => join(dir, `${sha256}.zip`),
-    unpackCode: (zip, target, options) =>
-      unpackCodePackage(zip, target, DEFAULT_CODE_PACKAGE_LIMITS, options),
-    host,
-  };
-}
-
-export async function openLocalStage(host: Host): Promise<LocalStage> {
+export async function openLocalStage(
+  host: Host,
+  changes: Partial<LocalRuntimeDeps> = {},
+): Promise<LocalStage> {
   const dir = mkdtempSync(join(tmpdir(), "aiep-local-"));
   chmodSync(dir, host.namespaces ? 0o700 : 0o755);
   const store = join(dir, "store");
@@ -56,7 +42,7 @@ export async function openLocalStage(host: Host): Promise<LocalStage> {
   const identity = { user: "conformance", ...(host.switchUser ? { uid: 4242, gid: 4343 } : own) };
   if (host.switchUser) chownSync(store, identity.uid, identity.gid);
 
-  const deps = localDeps(dir, host);
+  const deps = { ...localDeps(dir, host), ...changes };
   const layout = new Layout(deps.stateDir, deps.logsDir);
   const seen: Observation[] = [];
   const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
@@ -68,6 +54,7 @@ export async function openLocalStage(host: Host): Promise<LocalStage> {
   let runtime: Runtime = await open();
   return {
     dir,
+    store,
     deps,
     identity,
     can: {

@@ -1,0 +1,23 @@
+import { join } from "node:path";
+import { pino } from "pino";
+import { DEFAULT_CODE_PACKAGE_LIMITS } from "../../../code-packages/limits.ts";
+import { unpackCodePackage } from "../../../code-packages/unpack.ts";
+import type { Host } from "../host.ts";
+import type { LocalRuntimeDeps } from "../local-runtime.ts";
+
+export function localDeps(dir: string, host: Host): LocalRuntimeDeps {
+  const store = join(dir, "store");
+  return {
+    stateDir: join(dir, "state"),
+    logsDir: join(dir, "logs"),
+    log: pino({ level: "warn" }),
+    resolveStorage: (source) =>
+      source.startsWith("/ceph/conformance")
+        ? { root: store, path: join(store, source.slice("/ceph/conformance".length)) }
+        : undefined,
+    codePackagePath: (sha256) => join(dir, `${sha256}.zip`),
+    unpackCode: (zip, target, options) =>
+      unpackCodePackage(zip, target, DEFAULT_CODE_PACKAGE_LIMITS, options),
+    host,
+  };
+}
