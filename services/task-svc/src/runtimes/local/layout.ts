@@ -5,7 +5,7 @@
  *   <state>/tasks/<task>-<attempt>/            made whole by one rename; exists ⇔ the workload was taken on
  *     workload.json  stop
  *     <node>/                                  made whole by one rename; exists ⇔ the node is prepared, or ended before it started
- *       inside.sh fstab memory-group run/ code/ resource/ home/   what the wrapper needs
+ *       inside.sh fstab links memory-group run/ code/ resource/ home/   what the wrapper needs
  *       claim inner state result exit          what the wrapper says (node-files.ts)
  *       raw.out raw.err journal                output (logs/)
  *   <state>/trash/                             on its way out
@@ -91,6 +91,8 @@ export const NODE_FILES = {
   journal: "journal",
   inside: "inside.sh",
   fstab: "fstab",
+  /** JSON list of the links made on this machine in place of mounts. */
+  links: "links",
   /** Path of the node's memory group. */
   group: "memory-group",
 } as const;

@@ -1,7 +1,7 @@
 /** What only the local runtime has: processes of this machine, its folders, and a platform process that can be killed. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { waitFor } from "@aiep/dev-servers";
@@ -212,6 +212,16 @@ test("nothing stays behind a removed workload but its log", async () => {
   expect(readdirSync(join(stage.dir, "state", "trash"))).toEqual([]);
   expect(readFileSync("/proc/mounts", "utf8")).not.toContain(stage.dir);
   expect(readdirSync(join(stage.dir, "logs"))).toHaveLength(2);
+});
+
+test("without namespaces a mount is a link, which goes with the workload", async () => {
+  await using stage = await openLocalStage({ ...host, namespaces: false, memory: undefined });
+  const task = workload(stage, "ls $DATA >/dev/null", { spec: { mounts: [dataMount(stage)] } });
+  expect(await run(stage, task)).toMatchObject([{ state: "Succeeded" }]);
+  expect(readlinkSync(stage.storage.target)).toBe(stage.store);
+  await stage.runtime.remove(task);
+  expect(existsSync(stage.storage.target)).toBe(false);
+  expect(existsSync(stage.store)).toBe(true);
 });
 
 test("every check says what to do about it", async () => {

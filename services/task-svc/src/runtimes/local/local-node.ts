@@ -7,7 +7,7 @@
  * N3 nothing is polled in the hot path: inotify wakes it. The runtime's slow tick is for what inotify misses.
  */
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, type FSWatcher, openSync, readFileSync, watch } from "node:fs";
+import { closeSync, existsSync, type FSWatcher, openSync, readFileSync, rmSync, watch } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { NodeObservation, Workload } from "../../domain/runtime.ts";
@@ -19,7 +19,7 @@ import { LogFollower } from "./logs/follower.ts";
 import { logTimeNow } from "./logs/log-time.ts";
 import { NODE_UID_VARIABLE } from "./node-environment.ts";
 import { NOTHING, type NodeFacts, observeNode, readFacts, writeExit } from "./node-files.ts";
-import { type PrepareDeps, prepareNode, recordNeverStarted } from "./prepare.ts";
+import { type PrepareDeps, prepareNode, readLinks, recordNeverStarted } from "./prepare.ts";
 import { isAlive, killByEnvironment, signal as sendSignal } from "./processes.ts";
 import { WRAPPER, WRAPPER_PATH } from "./wrapper.ts";
 
@@ -158,6 +158,7 @@ export class LocalNode {
   release(): void {
     const group = this.memoryGroup();
     if (group !== undefined) removeGroup(group);
+    for (const link of readLinks(this.place.dir)) rmSync(link, { force: true });
   }
 
   close(): void {

@@ -4,9 +4,11 @@
  * processes that prepare the same node at once end with one folder. What fails here ends the node with its reason.
  */
 import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import { chmod, chown, mkdir, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AiepError, PLATFORM_LINE_PREFIX, type TaskSpec } from "@aiep/contracts";
+import * as z from "zod";
 import type { Workload } from "../../domain/runtime.ts";
 import type { Host } from "./host.ts";
 import { NODE_FILES, type NodePlace, type NodeSlot } from "./layout.ts";
@@ -90,6 +92,12 @@ export async function recordNeverStarted(place: NodePlace): Promise<void> {
   });
 }
 
+/** Links on this machine that the node's preparation made. */
+export function readLinks(dir: string): readonly string[] {
+  const path = join(dir, NODE_FILES.links);
+  return existsSync(path) ? z.array(z.string()).parse(JSON.parse(readFileSync(path, "utf8"))) : [];
+}
+
 async function recordRefusal(dir: string, refused: NodeRefused, lines: string[]): Promise<void> {
   lines.push(refused.message);
   await writeFile(join(dir, NODE_FILES.state), encodeRefusal(refused.reason, refused.message));
@@ -170,6 +178,7 @@ class Preparation {
 
   /** Without namespaces a mount is a link where the task file wants it, or the folder that is there already. */
   private async link(mounts: readonly CheckedMount[]): Promise<void> {
+    const made: string[] = [];
     for (const mount of mounts) {
       if (mount.readOnly)
         throw new NodeRefused(
@@ -177,15 +186,19 @@ class Preparation {
           `${mount.target} was asked for read-only, which needs a mount namespace; run the platform as root, or use access_mode ReadWrite.`,
         );
       if (mount.targetExists && mount.realTarget === mount.hostPath) continue;
-      await symlink(mount.hostPath, mount.target).catch(async (cause: unknown) => {
-        if ((await readlink(mount.target).catch(() => "")) === mount.hostPath) return; // another node's
+      try {
+        await symlink(mount.hostPath, mount.target);
+        made.push(mount.target);
+      } catch (cause) {
+        if ((await readlink(mount.target).catch(() => "")) === mount.hostPath) continue; // another node's
         throw new NodeRefused(
           "MountRefused",
           `${mount.target} cannot be linked to ${mount.source}; run the platform as root, or leave mapping_path empty.`,
           { cause },
         );
-      });
+      }
     }
+    await writeFile(join(this.staging, NODE_FILES.links), JSON.stringify(made));
   }
 
   private async unpack(code: NonNullable<TaskSpec["code_package"]>): Promise<void> {
