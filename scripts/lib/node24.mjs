@@ -17,7 +17,7 @@ const wanted = 24;
 function installDependencies() {
   if (dependenciesInstalled()) return;
   process.stderr.write("installing the dependencies (npm ci)\n");
-  const { status, error } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], {
+  const { status, error } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: root,
     stdio: ["ignore", 2, 2],
   });
