@@ -22,7 +22,8 @@ interface Rule {
 }
 
 const workspaceOf = (path: string) => path.split("/").slice(0, 2).join("/");
-const isTest = (path: string) => /\.test\.ts$|\/testing\//.test(path);
+/** Tests, their helpers, and suites that tests of several adapters share. */
+const isTest = (path: string) => /\.test\.ts$|\/testing\/|\/conformance\//.test(path);
 const inService = (path: string) => path.startsWith("services/") && !isTest(path);
 const room = (path: string) => path.split("/")[3] ?? "";
 const ADAPTERS = ["runtimes", "components", "schedulers", "sources"];

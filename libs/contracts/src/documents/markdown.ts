@@ -43,7 +43,7 @@ function* fieldRows(schema: JsonSchema, prefix: string): Generator<string> {
   for (const [key, property] of Object.entries(properties)) {
     const path = prefix === "" ? key : `${prefix}.${key}`;
     const items = property["items"] as JsonSchema | undefined;
-    yield `| \`${path}${items === undefined ? "" : "[]"}\` | ${typeName(property)} | ${required.includes(key) ? "yes" : ""} | ${String(property["description"] ?? "").replaceAll("|", "\\|")} |`;
+    yield `| \`${path}${items === undefined ? "" : "[]"}\` | ${typeName(property)} | ${required.includes(key) ? "yes" : ""} | ${text(property["description"]).replaceAll("|", "\\|")} |`;
     yield* fieldRows(items ?? property, items === undefined ? path : `${path}[]`);
   }
 }
@@ -51,8 +51,12 @@ function* fieldRows(schema: JsonSchema, prefix: string): Generator<string> {
 function typeName(property: JsonSchema): string {
   const values = property["enum"] as readonly string[] | undefined;
   if (values !== undefined) return values.map((value) => `\`${value}\``).join(" or ");
-  if (property["type"] !== undefined) return property["type"] === "array" ? "list" : String(property["type"]);
+  if (property["type"] !== undefined) return property["type"] === "array" ? "list" : text(property["type"]);
   return "string";
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 export function errorCodes(): string {
