@@ -32,6 +32,7 @@ import { createTaskNotifier, notifyFromBus } from "./control/notifier.ts";
 import { createCommandHandler } from "./messaging/command-handler.ts";
 import { createLocalRuntime } from "./runtimes/local/local-runtime.ts";
 import { storageResolver } from "./runtimes/local/storage.ts";
+import { createEventLog } from "./store/event-log.ts";
 import { migrate } from "./store/migrate.ts";
 import { openOrm } from "./store/orm.ts";
 import { createTaskStore } from "./store/sql-task-store.ts";
@@ -131,6 +132,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
     directory,
     packages,
     changes: notifier,
+    events: createEventLog(pool),
     idempotency: createIdempotency({ pool }),
     deadLetters: createDeadLetters({ bus, service: SERVICE, env: config.AIEP_ENV, consumers: [commands] }),
     clock,

@@ -231,7 +231,7 @@ class SqlTaskStore implements TaskStore {
   }
 }
 
-interface HistoryRow {
+export interface HistoryRow {
   readonly aggregate_version: number;
   readonly type: string;
   readonly created_at: Date;
@@ -239,7 +239,7 @@ interface HistoryRow {
   readonly payload: string;
 }
 
-function historyEntryOf(row: HistoryRow): HistoryEntry {
+export function historyEntryOf(row: HistoryRow): HistoryEntry {
   // Both columns were written by newOutboxRecord.
   const headers = fromJson(row.headers) as Readonly<Record<string, string>>;
   const by = headers[CE_HEADERS.authid];

@@ -34,6 +34,7 @@ import {
 import { DEFAULT_CODE_PACKAGE_LIMITS } from "../../code-packages/limits.ts";
 import { openCodePackageFiles } from "../../code-packages/package-files.ts";
 import { createTaskNotifier } from "../../control/notifier.ts";
+import { createEventLog } from "../../store/event-log.ts";
 import { migrate } from "../../store/migrate.ts";
 import { openOrm } from "../../store/orm.ts";
 import { createTaskStore } from "../../store/sql-task-store.ts";
@@ -169,6 +170,7 @@ export async function startTaskApi(ground: Ground, directory: DirectoryInput = D
     store,
     directory: source,
     changes: notifier,
+    events: createEventLog(pool),
     clock: () => new Date(),
     idempotency: createIdempotency({ pool }),
     packages: await openCodePackageFiles(packagesDir, DEFAULT_CODE_PACKAGE_LIMITS),
