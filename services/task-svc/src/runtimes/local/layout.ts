@@ -12,15 +12,7 @@
  *   <logs>/<namespace>_<pod>_<uid>/main/0.log  stays
  */
 import { join } from "node:path";
-import {
-  LOG_COMPLETE_FILE,
-  type NodeName,
-  type NodeRole,
-  nodeName,
-  podFolder,
-  type TaskSpec,
-  taskId,
-} from "@aiep/contracts";
+import { type NodeName, type NodeRole, nodeName, podFolder, type TaskSpec, taskId } from "@aiep/contracts";
 import type { WorkloadRef } from "../../domain/runtime.ts";
 
 export interface NodePlace {
@@ -99,4 +91,3 @@ export const NODE_FILES = {
 
 export const WORKLOAD_FILE = "workload.json";
 export const STOP_FILE = "stop";
-export { LOG_COMPLETE_FILE };
