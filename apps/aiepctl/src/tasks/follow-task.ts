@@ -82,6 +82,7 @@ async function watchStates(
     signal,
     onRetry: session.onRetry,
   });
+  let said = "";
   for await (const { event, data } of events) {
     if (event !== "status") continue;
     const entry = historyEntry.parse(JSON.parse(data));
@@ -95,7 +96,11 @@ async function watchStates(
     }
     line.update(status.data);
     if (isTerminal(status.data.state)) return;
-    announce(session, status.data);
+    const sentence = `${status.data.state} ${status.data.reason} ${status.data.message}`;
+    const badNode = status.data.nodes.some(({ state }) => state === "Failed");
+    // A node's own change often leaves the task's sentence as it was.
+    if (sentence !== said || badNode) announce(session, status.data);
+    said = sentence;
   }
 }
 
