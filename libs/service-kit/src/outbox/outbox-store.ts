@@ -51,9 +51,7 @@ export class OutboxStore {
   async markPublished(ids: readonly number[], acked: ReadonlyMap<string, number>): Promise<void> {
     if (ids.length === 0) return;
     const marks = ids.map(() => "?").join(", ");
-    const sequences = [...acked].map(([stream, seq]) =>
-      sql("UPDATE relay_state SET acked_seq = GREATEST(acked_seq, ?) WHERE stream = ?", [seq, stream]),
-    );
+    const sequences = [...acked].map(([stream, seq]) => acknowledgedStatement(stream, seq));
     await this.#pool.multi([
       sql(`UPDATE outbox SET published_at = NOW(3), error = NULL WHERE id IN (${marks})`, ids),
       ...sequences,
@@ -97,10 +95,6 @@ export class OutboxStore {
     return new Map(rows.map((row) => [row.stream, row]));
   }
 
-  async remember(stream: string, created: string): Promise<void> {
-    await this.#pool.execute(rememberStatement(stream, created));
-  }
-
   /** One transaction: every history row of the stream is to be published again, and the new stream is the known one. */
   async republishAll(stream: string, created: string): Promise<number> {
     return await this.#pool.transaction(async (tx) => {
@@ -134,6 +128,10 @@ export class OutboxStore {
     );
     return affectedRows === limit;
   }
+}
+
+function acknowledgedStatement(stream: string, seq: number): Sql {
+  return sql("UPDATE relay_state SET acked_seq = GREATEST(acked_seq, ?) WHERE stream = ?", [seq, stream]);
 }
 
 function rememberStatement(stream: string, created: string): Sql {

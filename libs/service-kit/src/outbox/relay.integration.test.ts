@@ -259,6 +259,24 @@ describe("outbox relay", () => {
     expectInOrder(await stored(w.bus), 30, 3);
   });
 
+  test("a stream is remembered before its first event is published, and no memory means publish all again", async () => {
+    await using w = await world();
+    const failpoints = createFailpoints({ spec: "outbox.published-not-marked=pause(1500)" });
+    w.relay({ failpoints }).start();
+    await insertAll(w.pool, [taskEvent(1, 1)]);
+    await waitFor(
+      "it is published and not marked",
+      () => failpoints.hits("outbox.published-not-marked") === 1,
+    );
+    expect(await w.pool.query("SELECT stream FROM relay_state")).toEqual([{ stream: "TASK" }]);
+    await w.pool.multi(["DELETE FROM relay_state", "UPDATE outbox SET published_at = '2020-01-01'"]);
+    w.relay({ service: "another" }).start();
+    await waitFor("history was published again", async () => {
+      const rows = await w.pool.query("SELECT id FROM outbox WHERE published_at > '2021-01-01'");
+      return rows.length === 1;
+    });
+  });
+
   test("a stream that went back behind what was acknowledged is filled again", async () => {
     await using w = await world();
     const first = w.relay();
@@ -268,11 +286,12 @@ describe("outbox relay", () => {
       Array.from({ length: 10 }, (_, task) => taskEvent(task, 1)),
     );
     await waitFor("nothing waits", () => nothingWaits(first));
-    await first.stop();
-    await waitFor("the acknowledged sequence is known", async () => {
-      await w.pool.execute("UPDATE relay_state SET acked_seq = acked_seq + 5");
-      return (await w.pool.query("SELECT 1 FROM relay_state")).length;
+    await waitFor("the highest sequence is known", async () => {
+      const [row] = await w.pool.query<{ acked_seq: number }>("SELECT acked_seq FROM relay_state");
+      return row?.acked_seq === 10;
     });
+    await first.stop();
+    await w.pool.execute("UPDATE relay_state SET acked_seq = acked_seq + 5");
     const [before] = await w.pool.query<{ n: number }>(
       "SELECT COUNT(*) AS n FROM outbox WHERE published_at IS NULL",
     );
@@ -332,12 +351,13 @@ describe("outbox relay", () => {
 
   test("old history is purged, except what the service still wants", async () => {
     await using w = await world();
+    const first = w.relay();
+    first.start();
     await insertAll(w.pool, [taskEvent(1, 1), taskEvent(2, 1)]);
+    await waitFor("nothing waits", () => nothingWaits(first));
+    await first.stop();
     await w.pool.execute("UPDATE outbox SET published_at = '2020-01-01'");
-    const relay = w.relay({
-      purge: { olderThanMs: 1_000, where: sql("aggregate_id <> ?", [hex(2)]) },
-    });
-    relay.start();
+    w.relay({ purge: { olderThanMs: 1_000, where: sql("aggregate_id <> ?", [hex(2)]) } }).start();
     await waitFor("one is gone", async () => (await w.pool.query("SELECT id FROM outbox")).length === 1);
     const [row] = await w.pool.query<{ aggregate_id: string }>("SELECT aggregate_id FROM outbox");
     expect(row?.aggregate_id).toBe(hex(2));

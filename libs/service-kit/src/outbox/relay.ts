@@ -190,6 +190,10 @@ class Relay implements OutboxRelay {
       await this.#purgeSometimes(now);
       return false;
     }
+    if (!rows.every((row) => this.#guard.knows(row.stream))) {
+      this.#guard.doubt();
+      return true; // remembered first (G3), then published
+    }
     await this.#failpoints.hit("outbox.committed-not-published");
     if (signal.aborted) return false;
     const heads = this.#lanes.offer(await this.#withoutParked(rows), now);
@@ -231,6 +235,11 @@ class Relay implements OutboxRelay {
         this.#acked.push({ id: current.id, stream: current.stream, seq: duplicate ? 0 : seq });
         row = lanes.published(current);
         this.#mark();
+        if (row !== undefined && this.#guard.doubtful) {
+          lanes.drop(row); // R5: read again after the check
+          this.wake();
+          return;
+        }
       } catch (error) {
         await this.#publishFailed(lanes, current, publishError(error));
         return;

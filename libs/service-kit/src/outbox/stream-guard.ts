@@ -3,7 +3,8 @@
  *
  * G1 in doubt (at start, after a reconnect, after a failed publish, after a sequence that went back) the stream is asked
  * before anything more is published. G2 "known" is what relay_state says: the stream's creation time and the highest
- * sequence that was acknowledged; both survive a restart of this process.
+ * sequence that was acknowledged; both survive a restart of this process. G3 a stream is remembered before anything is
+ * published to it, so there is no moment at which its loss would look like its beginning.
  */
 import type { Bus } from "../bus/bus.ts";
 import type { Logger } from "../logging/logger.ts";
@@ -33,11 +34,16 @@ export class StreamGuard {
     this.#doubts += 1;
   }
 
+  /** G3. */
+  knows(stream: string): boolean {
+    return this.#known.has(stream);
+  }
+
   /** A new message must have a higher sequence than every one before it, up to those on their way beside it. */
   wentBack(stream: string, seq: number): boolean {
     const highest = this.#highest.get(stream) ?? 0;
     if (seq > highest) this.#highest.set(stream, seq);
-    if (!this.#known.has(stream) || seq + ON_THEIR_WAY < highest) {
+    if (seq + ON_THEIR_WAY < highest) {
       this.doubt();
       return true;
     }
@@ -51,15 +57,16 @@ export class StreamGuard {
     for (const stream of await store.streams()) {
       const { created, state } = await bus.jsm.streams.info(stream);
       const memory = memories.get(stream);
-      if (memory === undefined) {
-        await store.remember(stream, created);
-      } else if (memory.stream_created !== created || state.last_seq < memory.acked_seq) {
-        const rows = await store.republishAll(stream, created);
+      const wentBack = memory?.stream_created !== created || state.last_seq < memory.acked_seq;
+      if (wentBack) {
+        const rows = await store.republishAll(stream, created); // none of a stream that was never published to
         this.#highest.delete(stream);
-        log.error(
-          { stream, created, rows },
-          "the stream is new or went back: its history is published again",
-        );
+        if (rows > 0) {
+          log.error(
+            { stream, created, rows },
+            "the stream is new or went back: its history is published again",
+          );
+        }
       }
       this.#known.add(stream);
     }
