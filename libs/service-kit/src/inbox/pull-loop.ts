@@ -78,6 +78,7 @@ export class PullLoop {
       try {
         const durable = await bus.js.consumers.get(consumer.stream, consumer.durable);
         failures = 0;
+        this.#fineAt = performance.now(); // the server answered for the durable: an idle stream is no reason to wait
         while (!this.#stopping.signal.aborted) {
           await this.#room();
           if (this.#stopping.signal.aborted) break;
