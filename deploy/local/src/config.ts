@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { join, resolve } from "node:path";
 
 /** What the local stack takes from its surroundings; the one place that reads the environment. */
@@ -56,11 +57,26 @@ export function loadConfig(env: Env = process.env): StackConfig {
       PATH: SYSTEM_PATH,
       // Compiled code is kept between starts: a service from sources is ready in half the time.
       NODE_COMPILE_CACHE: join(root, "node_modules/.cache/node-compile"),
+      ...gitCommit(root),
       ...Object.fromEntries(inherited),
     },
     node: process.execPath,
     terminal: process.stdout.isTTY === true && !env["NO_COLOR"] && env["TERM"] !== "dumb",
   };
+}
+
+/** What the services' /version says; nothing outside a checkout. */
+function gitCommit(root: string): Record<string, string> {
+  try {
+    const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], {
+      cwd: root,
+      encoding: "utf8",
+      stdio: "pipe",
+    });
+    return { AIEP_GIT_COMMIT: commit.trim() };
+  } catch {
+    return {};
+  }
 }
 
 function readPort(text: string | undefined): number | undefined {

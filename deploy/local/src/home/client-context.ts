@@ -25,3 +25,9 @@ export async function writeClientContext(layout: Layout, url: string): Promise<v
     0o600,
   );
 }
+
+/** The read-only account of the bus, for people's own subscribers (docs/events.md). */
+export async function writeSubscriber(layout: Layout, natsPort: number, password: string): Promise<void> {
+  const account = { url: `nats://127.0.0.1:${natsPort}`, user: "subscriber", password };
+  await writeAtomic(layout.subscriberFile, `${JSON.stringify(account, null, 2)}\n`, 0o600);
+}

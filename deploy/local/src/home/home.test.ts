@@ -9,7 +9,7 @@ import { freePort } from "@aiep/dev-servers";
 import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
 import { holderOf } from "../processes/port-holder.ts";
-import { writeClientContext } from "./client-context.ts";
+import { writeClientContext, writeSubscriber } from "./client-context.ts";
 import { ensureDirectory } from "./directory.ts";
 import { layoutOf } from "./layout.ts";
 import { takeLock } from "./lock.ts";
@@ -100,6 +100,17 @@ test("secrets are made once, differ from each other, and only their owner may re
   expect((await stat(layout.secretsDir)).mode & 0o777).toBe(0o700);
   for (const name of await readdir(layout.secretsDir))
     expect((await stat(join(layout.secretsDir, name))).mode & 0o777).toBe(0o600);
+});
+
+test("the bus account for people's own subscribers is for its owner's eyes only", async () => {
+  const layout = await temporaryHome();
+  await writeSubscriber(layout, 4222, "a password");
+  expect(JSON.parse(await readFile(layout.subscriberFile, "utf8"))).toEqual({
+    url: "nats://127.0.0.1:4222",
+    user: "subscriber",
+    password: "a password",
+  });
+  expect((await stat(layout.subscriberFile)).mode & 0o777).toBe(0o600);
 });
 
 test("the client's key belongs to the public key that the services get", async () => {

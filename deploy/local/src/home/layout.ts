@@ -10,6 +10,7 @@ export interface Layout {
   readonly secretsDir: string;
   readonly jwksFile: string;
   readonly clientFile: string;
+  readonly subscriberFile: string;
   readonly clientKeyFile: string;
   readonly directoryFile: string;
   readonly storageDir: string;
@@ -36,6 +37,7 @@ export function layoutOf(home: string): Layout {
     secretsDir: at("secrets"),
     jwksFile: at("jwks.json"),
     clientFile: at("client.yaml"),
+    subscriberFile: at("subscriber.json"),
     clientKeyFile: at("secrets", "client-key.pem"),
     directoryFile: at("directory.yaml"),
     storageDir: at("storage"),

@@ -5,7 +5,7 @@
 
 import { join } from "node:path";
 import { loadConfig } from "../config.ts";
-import { writeClientContext } from "../home/client-context.ts";
+import { writeClientContext, writeSubscriber } from "../home/client-context.ts";
 import { ensureDirectory } from "../home/directory.ts";
 import { layoutOf } from "../home/layout.ts";
 import { takeLock } from "../home/lock.ts";
@@ -56,6 +56,7 @@ try {
   const secrets = await ensureSecrets(layout, Object.keys(DATABASES));
   await ensureDirectory(layout, join(config.root, "deploy/local/assets/sample-model.zip"));
   await writeClientContext(layout, url);
+  await writeSubscriber(layout, ports.nats, secrets.natsPasswords.get("subscriber") ?? "");
   stack = createStack({ programs: { config, layout, ports }, secrets, reporter, log });
   await stack.start(stop.signal);
   const readyMs = Math.round(performance.now() - started);
