@@ -99,7 +99,10 @@ export const CONSUMERS = {
     maxDeliver: 20,
     maxAckPending: 1000,
   },
-  /** The log store. It acknowledges within about a second; after its crash readers wait this long for what it held. */
+  /**
+   * The log store. It acknowledges within five seconds, at once when half of `maxAckPending` waits; after its crash readers
+   * wait this long for what it held.
+   */
   logBatches: {
     stream: "LOG",
     durable: "log-store",
@@ -107,6 +110,6 @@ export const CONSUMERS = {
     filterSubject: "aiep.*.log.>",
     ackWaitSeconds: 10,
     maxDeliver: -1,
-    maxAckPending: 2000,
+    maxAckPending: 10_000,
   },
 } as const satisfies Record<string, ConsumerDefinition>;

@@ -6,35 +6,42 @@
  * G1 A message is acknowledged only when its bytes are in the index; everything else comes again.
  * G2 Memory is bounded: above the limit nothing is taken until a flush has made room.
  * G3 A hole waits longer than a redelivery takes; then it is a gap that readers see.
- * G4 What cannot be a batch goes to the DLQ and disturbs nobody (I12).
+ * G4 The server hands out only so many messages without an acknowledgement: at half of them everything is flushed.
+ * G5 What cannot be a batch goes to the DLQ and disturbs nobody (I12).
  */
-import { AiepError, CONSUMERS, type ConsumerDefinition } from "@aiep/contracts";
+import { CONSUMERS, type ConsumerDefinition } from "@aiep/contracts";
 import type { Bus, Consumer, Failpoints, Logger, StoredMessage } from "@aiep/service-kit";
-import { NO_FAILPOINTS, writeDeadLetter } from "@aiep/service-kit";
-import type { ConsumerMessages, Consumer as JetStreamConsumer, JsMsg } from "@nats-io/jetstream";
+import { NO_FAILPOINTS } from "@aiep/service-kit";
 import type { LogIndex, SourceKey } from "../store/log-index.ts";
 import type { ObjectStore } from "../store/objects/object-store.ts";
 import { pause, WakeUp } from "../util/wake.ts";
 import { type LogBatch, readBatch } from "./batch.ts";
+import { BatchPull } from "./batch-pull.ts";
 import { CHUNK_BYTES } from "./chunk-writer.ts";
 import { acknowledge, type FlushResult, flush, handBack, type Receipt } from "./flusher.ts";
 import type { LiveTail } from "./live-tail.ts";
 import { type FlushUnit, SourceWriter } from "./source-writer.ts";
+import { StreamTrim } from "./stream-trim.ts";
 
 export interface IngestLimits {
-  /** Longest time that bytes stay in memory only. */
+  /** How long bytes worth a chunk stay in memory only, and how many those are. */
   readonly flushMs: number;
+  readonly worthwhileBytes: number;
+  /** Longest time that any bytes stay in memory only: well below the consumer's ack wait. */
+  readonly lazyFlushMs: number;
   readonly holeMs: number;
   readonly memoryBytes: number;
   readonly trimMs: number;
 }
 
-const DEFAULT_LIMITS: IngestLimits = {
+const defaultLimits = ({ ackWaitSeconds }: ConsumerDefinition): IngestLimits => ({
   flushMs: 1_000,
-  holeMs: 3 * CONSUMERS.logBatches.ackWaitSeconds * 1_000,
+  worthwhileBytes: 64 * 1024,
+  lazyFlushMs: ackWaitSeconds * 500,
+  holeMs: ackWaitSeconds * 3_000,
   memoryBytes: 64 * 1024 * 1024,
   trimMs: 5_000,
-};
+});
 
 export interface IngestDeps {
   readonly bus: Bus;
@@ -48,8 +55,6 @@ export interface IngestDeps {
   readonly limits?: Partial<IngestLimits>;
 }
 
-/** Messages asked for ahead; times the size of a batch this is the client's own buffer. */
-const PREFETCH = 128;
 const RETRY_MS = 500;
 const IDLE_WRITER_MS = 60_000;
 const UNHEALTHY_AFTER_MS = 15_000;
@@ -58,27 +63,34 @@ export class LogIngest implements Consumer {
   readonly definition: ConsumerDefinition;
   readonly #deps: IngestDeps & { readonly failpoints: Failpoints };
   readonly #limits: IngestLimits;
+  readonly #pull: BatchPull;
+  readonly #trim: StreamTrim;
   readonly #writers = new Map<string, SourceWriter<Receipt>>();
   readonly #due = new WakeUp();
   readonly #room = new WakeUp();
   readonly #intake = new AbortController();
   readonly #work = new AbortController();
   #heldBytes = 0;
-  /** Something was acknowledged since the stream was last trimmed to its end. */
-  #untrimmed = true;
+  /** Messages in hand that no flush has taken. */
+  #unsettled = 0;
   #failingSince: number | undefined;
-  #messages: ConsumerMessages | undefined;
-  #taking: Promise<void> = Promise.resolve();
   #flushing: Promise<void> = Promise.resolve();
 
   constructor(deps: IngestDeps) {
     this.#deps = { ...deps, failpoints: deps.failpoints ?? NO_FAILPOINTS };
     this.definition = deps.consumer ?? CONSUMERS.logBatches;
-    this.#limits = { ...DEFAULT_LIMITS, ...deps.limits };
+    this.#limits = { ...defaultLimits(this.definition), ...deps.limits };
+    this.#pull = new BatchPull({
+      ...deps,
+      consumer: this.definition,
+      take: (batch, receipt) => this.#take(batch, receipt),
+    });
+    this.#trim = new StreamTrim(deps, this.definition);
   }
 
   get healthy(): boolean {
-    return this.#failingSince === undefined || Date.now() - this.#failingSince < UNHEALTHY_AFTER_MS;
+    const since = this.#failingSince ?? this.#pull.failingSince;
+    return since === undefined || Date.now() - since < UNHEALTHY_AFTER_MS;
   }
 
   /** Bytes in memory that are not in the index. */
@@ -87,15 +99,14 @@ export class LogIngest implements Consumer {
   }
 
   start(): void {
-    this.#taking = this.#take();
+    this.#pull.start();
     this.#flushing = this.#flushLoop();
   }
 
   /** Takes nothing more, stores what it has, hands the rest back at once. */
   async stop(): Promise<void> {
     this.#intake.abort();
-    await this.#messages?.close();
-    await this.#taking;
+    await this.#pull.stop();
     this.#work.abort();
     this.#due.wake();
     await this.#flushing;
@@ -116,86 +127,39 @@ export class LogIngest implements Consumer {
     });
   }
 
-  async #take(): Promise<void> {
-    const { bus, log } = this.#deps;
+  async #take(batch: LogBatch, receipt: Receipt): Promise<void> {
+    await this.#accept(batch, receipt);
     const { signal } = this.#intake;
-    while (!signal.aborted) {
-      try {
-        const consumer = await bus.js.consumers.get(this.definition.stream, this.definition.durable);
-        await this.#consume(consumer, signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#failingSince ??= Date.now();
-        log.warn({ err: error }, "log batches cannot be pulled; trying again");
-      }
-      await pause(RETRY_MS, signal);
-    }
-  }
-
-  async #consume(consumer: JetStreamConsumer, signal: AbortSignal): Promise<void> {
-    const messages = await consumer.consume({ max_messages: PREFETCH, abort_on_missing_resource: true });
-    this.#messages = messages;
-    try {
-      if (signal.aborted) return;
-      this.#failingSince = undefined;
-      for await (const message of messages) {
-        if (signal.aborted) return;
-        await this.#takeMessage(message);
-        while (this.#heldBytes > this.#limits.memoryBytes && !signal.aborted)
-          await this.#room.wait(RETRY_MS, signal);
-      }
-    } finally {
-      this.#messages = undefined;
-      await messages.close();
-    }
-  }
-
-  async #takeMessage(message: JsMsg): Promise<void> {
-    let batch: LogBatch;
-    try {
-      batch = readBatch({
-        subject: message.subject,
-        header: (name) => message.headers?.get(name) || undefined,
-        payload: message.data,
-      });
-    } catch (error) {
-      if (!AiepError.is(error)) throw error;
-      await this.#refuse(message, error.message);
-      return;
-    }
-    if (batch.env === this.#deps.env) await this.#accept(batch, message);
-    else acknowledge([message]); // of another environment: not ours
-  }
-
-  async #refuse(message: JsMsg, reason: string): Promise<void> {
-    const { bus, env, log } = this.#deps;
-    log.error({ subject: message.subject, seq: message.seq, reason }, "log batch refused");
-    try {
-      const headers = new Map([...(message.headers ?? [])].map(([name, values]) => [name, values[0] ?? ""]));
-      const { subject, data: payload, seq: streamSequence } = message;
-      const deliveries = message.info.deliveryCount;
-      const dead = { subject, headers, payload, streamSequence, deliveries };
-      await writeDeadLetter(bus, { env, consumer: this.definition }, dead, reason);
-      message.term();
-    } catch (error) {
-      log.warn({ err: error }, "dead letter could not be written; the batch comes again");
-    }
+    while (this.#heldBytes > this.#limits.memoryBytes && !signal.aborted)
+      await this.#room.wait(RETRY_MS, signal); // G2
   }
 
   async #accept(batch: LogBatch, receipt: Receipt): Promise<void> {
     const writer = await this.#writerOf(batch.key);
     if (writer === undefined) return; // stopping: the message comes again
-    const before = { held: writer.heldBytes, complete: writer.complete, dirtySince: writer.dirtySince };
+    const { complete, dirtySince } = writer;
+    const patience = this.#patience(writer);
     const { position, bytes, final } = batch;
-    const accepted = writer.accept({ position, bytes, final, receipt }, Date.now());
-    this.#heldBytes += writer.heldBytes - before.held;
+    const accepted = this.#counted(writer, () =>
+      writer.accept({ position, bytes, final, receipt }, Date.now()),
+    );
     if (accepted === "stored") {
       acknowledge([receipt]);
-      this.#untrimmed = true;
+      this.#trim.acknowledged();
     }
     if (accepted !== "held") return;
-    this.#deps.tail.changed(batch.key.taskId, writer.complete === before.complete ? "bytes" : "sources");
-    if (before.dirtySince === undefined || this.#isDue(writer, Date.now())) this.#due.wake();
+    this.#deps.tail.changed(batch.key.taskId, writer.complete === complete ? "bytes" : "sources");
+    const sooner = dirtySince === undefined || this.#patience(writer) < patience;
+    if (sooner || this.#isDue(writer, Date.now())) this.#due.wake();
+  }
+
+  /** Runs what changes a writer, and keeps the sums over all writers. */
+  #counted<T>(writer: SourceWriter<Receipt>, change: () => T): T {
+    const { heldBytes, unsettled } = writer;
+    const result = change();
+    this.#heldBytes += writer.heldBytes - heldBytes;
+    this.#unsettled += writer.unsettled - unsettled;
+    return result;
   }
 
   /** The writer of a source, opened with its row at first sight; waits while the database is away. */
@@ -239,18 +203,25 @@ export class LogIngest implements Consumer {
       this.#forgetIdle(now);
       if (now - trimmedAt >= this.#limits.trimMs) {
         trimmedAt = now;
-        await this.#trim();
+        await this.#trim.trim();
       }
     }
   }
 
+  /** Small chunks cost a file and a row each, so a slow log waits longer; readers see its bytes all the same (W2). */
   #isDue(writer: SourceWriter<Receipt>, now: number): boolean {
     if (writer.dirtySince === undefined) return false;
     return (
       writer.complete ||
       writer.unflushedBytes >= CHUNK_BYTES ||
-      now - writer.dirtySince >= this.#limits.flushMs
+      this.#unsettled >= this.definition.maxAckPending / 2 ||
+      now - writer.dirtySince >= this.#patience(writer)
     );
+  }
+
+  #patience(writer: SourceWriter<Receipt>): number {
+    const { flushMs, lazyFlushMs, worthwhileBytes } = this.#limits;
+    return writer.unflushedBytes >= worthwhileBytes ? flushMs : Math.max(flushMs, lazyFlushMs);
   }
 
   #nextDueMs(now: number): number {
@@ -258,7 +229,7 @@ export class LogIngest implements Consumer {
     for (const writer of this.#writers.values()) {
       if (this.#isDue(writer, now)) return 0;
       if (writer.dirtySince !== undefined)
-        due = Math.min(due, writer.dirtySince + this.#limits.flushMs - now);
+        due = Math.min(due, writer.dirtySince + this.#patience(writer) - now);
       if (writer.blockedSince !== undefined)
         due = Math.min(due, writer.blockedSince + this.#limits.holeMs - now);
     }
@@ -268,9 +239,7 @@ export class LogIngest implements Consumer {
   #giveUpHoles(now: number): void {
     for (const writer of this.#writers.values()) {
       if (writer.blockedSince === undefined || now - writer.blockedSince < this.#limits.holeMs) continue;
-      const before = writer.heldBytes;
-      if (!writer.giveUpHole(now)) continue;
-      this.#heldBytes += writer.heldBytes - before;
+      if (!this.#counted(writer, () => writer.giveUpHole(now))) continue;
       this.#deps.log.error({ source: writer.row.source, position: writer.next }, "log bytes were lost");
       this.#deps.tail.changed(writer.row.taskId, "sources");
     }
@@ -278,17 +247,17 @@ export class LogIngest implements Consumer {
 
   /** True when something failed and has to be tried again. */
   async #flushWriters(writers: readonly SourceWriter<Receipt>[]): Promise<boolean> {
-    const units = writers.filter((writer) => writer.dirtySince !== undefined).map((w) => w.takeFlush());
+    const units = writers
+      .filter((writer) => writer.dirtySince !== undefined)
+      .map((writer) => this.#counted(writer, () => writer.takeFlush()));
     if (units.length === 0) return false;
     const { stored, failed, stale } = await this.#flush(units);
     for (const unit of stored) {
-      const before = unit.writer.heldBytes;
-      unit.writer.flushed(unit);
-      this.#heldBytes += unit.writer.heldBytes - before;
-      this.#untrimmed = true;
+      this.#counted(unit.writer, () => unit.writer.flushed(unit));
+      this.#trim.acknowledged();
       if (unit.complete) this.#deps.tail.changed(unit.writer.row.taskId, "sources");
     }
-    for (const unit of failed) unit.writer.putBack(unit, Date.now());
+    for (const unit of failed) this.#counted(unit.writer, () => unit.writer.putBack(unit, Date.now()));
     for (const unit of stale) this.#drop(unit.writer, unit.receipts);
     return failed.length > 0;
   }
@@ -320,22 +289,9 @@ export class LogIngest implements Consumer {
 
   #forget(writer: SourceWriter<Receipt>): void {
     this.#heldBytes -= writer.heldBytes;
+    this.#unsettled -= writer.unsettled;
     this.#writers.delete(`${writer.row.taskId}/${writer.row.source}`);
     this.#deps.tail.remove(writer.row.id);
     this.#deps.tail.changed(writer.row.taskId, "sources");
-  }
-
-  /** Frees the stream up to what every message before is stored. */
-  async #trim(): Promise<void> {
-    if (!this.#untrimmed) return;
-    const { bus, log } = this.#deps;
-    const { stream, durable } = this.definition;
-    try {
-      const { ack_floor, num_ack_pending } = await bus.jsm.consumers.info(stream, durable);
-      if (ack_floor.stream_seq > 0) await bus.jsm.streams.purge(stream, { seq: ack_floor.stream_seq + 1 });
-      this.#untrimmed = num_ack_pending > 0;
-    } catch (error) {
-      log.warn({ err: error }, "the log stream could not be trimmed");
-    }
   }
 }

@@ -64,6 +64,11 @@ export class SourceWriter<Receipt> {
     return this.#heldBytes;
   }
 
+  /** Receipts that no flush has taken. */
+  get unsettled(): number {
+    return this.#receipts.length;
+  }
+
   get unflushedBytes(): number {
     return this.next - this.#flushingTo;
   }

@@ -52,7 +52,7 @@ export const log = createLogger({
 });
 
 /** Short, so that a crashed store's messages come again while a test can wait for them. */
-const logBatches = { ...CONSUMERS.logBatches, ackWaitSeconds: 2 };
+export const logBatches = { ...CONSUMERS.logBatches, ackWaitSeconds: 2 };
 
 export interface LogStack extends AsyncDisposable {
   readonly nats: NatsServer;
@@ -75,6 +75,13 @@ export interface Store extends AsyncDisposable {
   read(task: TaskId, filter?: LogFilter): Promise<LogItem[]>;
 }
 
+export async function applyLogTopology(bus: Bus): Promise<void> {
+  await applyTopology(bus, {
+    streams: [STREAMS.LOG, STREAMS.TASK, STREAMS.DLQ],
+    consumers: [logBatches, CONSUMERS.logTasks],
+  });
+}
+
 export async function startLogStack(options: { objects?: ObjectStore } = {}): Promise<LogStack> {
   await using opening = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), "aiep-log-svc-"));
@@ -85,10 +92,7 @@ export async function startLogStack(options: { objects?: ObjectStore } = {}): Pr
   const pool = opening.use(createSqlPool({ url: database.url }));
   const connect = async (name: string): Promise<Bus> => await connectBus({ url: nats.url, name, log });
   const bus = opening.use(await connect("test"));
-  await applyTopology(bus, {
-    streams: [STREAMS.LOG, STREAMS.TASK, STREAMS.DLQ],
-    consumers: [logBatches, CONSUMERS.logTasks],
-  });
+  await applyLogTopology(bus);
   const objects = opening.use(options.objects ?? (await openDirectoryStore(join(dir, "objects"))));
   const index = new LogIndex(pool);
   const podsDir = join(dir, "pods");
