@@ -14,6 +14,7 @@ import { Checkpoint } from "./checkpoint.ts";
 import { filePodResolver, type PodResolver, unlessMissing } from "./pod-resolver.ts";
 import { PodWatch } from "./pod-watch.ts";
 import { Shipper } from "./shipper.ts";
+import { StreamGuard } from "./stream-guard.ts";
 
 export interface LogAgentDeps {
   readonly bus: Bus;
@@ -37,6 +38,7 @@ export class LogAgent implements AsyncDisposable {
   readonly #deps: LogAgentDeps;
   readonly #checkpoint: Checkpoint;
   readonly #shipper: Shipper;
+  readonly #guard: StreamGuard;
   readonly #pods = new Map<string, PodWatch>();
   readonly #intake = new AbortController();
   readonly #look = new WakeUp();
@@ -48,7 +50,21 @@ export class LogAgent implements AsyncDisposable {
   private constructor(deps: LogAgentDeps, checkpoint: Checkpoint) {
     this.#deps = deps;
     this.#checkpoint = checkpoint;
-    this.#shipper = new Shipper({ ...deps, window: deps.window ?? DEFAULT_WINDOW });
+    const { bus, log } = deps;
+    this.#guard = new StreamGuard({
+      bus,
+      checkpoint,
+      log,
+      doubted: () => this.#look.wake(),
+      rewind: () => {
+        for (const pod of this.#pods.values()) pod.rewind();
+      },
+    });
+    this.#shipper = new Shipper({
+      ...deps,
+      window: deps.window ?? DEFAULT_WINDOW,
+      acknowledged: (seq, duplicate) => this.#guard.acknowledged(seq, duplicate),
+    });
   }
 
   static async start(deps: LogAgentDeps): Promise<LogAgent> {
@@ -70,6 +86,7 @@ export class LogAgent implements AsyncDisposable {
   async #stop(): Promise<void> {
     this.#intake.abort();
     this.#watcher?.close();
+    this.#guard[Symbol.dispose]();
     await this.#running;
     for (const [name, pod] of this.#pods) this.#forget(name, pod);
     await Promise.all(this.#closing); // bounded by the time-out of a publish
@@ -79,12 +96,26 @@ export class LogAgent implements AsyncDisposable {
   async #run(): Promise<void> {
     const { signal } = this.#intake;
     while (!signal.aborted) {
-      try {
-        await this.#lookAround();
-      } catch (error) {
-        this.#deps.log.warn({ err: error }, "the pods folder cannot be read; trying again");
-      }
+      if (this.#guard.doubtful) await this.#checkStream();
+      // Nothing is begun before the stream is known: its loss would look like its beginning.
+      if (this.#checkpoint.stream !== undefined) await this.#lookAroundSafely();
       await this.#look.wait(this.#deps.lookMs ?? DEFAULT_LOOK_MS, signal);
+    }
+  }
+
+  async #checkStream(): Promise<void> {
+    try {
+      await this.#guard.check();
+    } catch (error) {
+      this.#deps.log.warn({ err: error }, "the log stream cannot be asked; trying again");
+    }
+  }
+
+  async #lookAroundSafely(): Promise<void> {
+    try {
+      await this.#lookAround();
+    } catch (error) {
+      this.#deps.log.warn({ err: error }, "the pods folder cannot be read; trying again");
     }
   }
 

@@ -22,10 +22,21 @@ const sourceMark = z.object({
     .nullable(),
   /** The end is shipped too. */
   done: z.boolean(),
+  /** Shipped to a stream that is gone: all that is still in files goes out again. */
+  rewind: z.boolean().default(false),
 });
 export type SourceMark = z.infer<typeof sourceMark>;
 
-const checkpointFile = z.object({ version: z.literal(1), sources: z.record(z.string(), sourceMark) });
+/** The stream that acknowledged what is shipped. */
+const streamMark = z.object({ created: z.string(), acked_seq: z.int().min(0) });
+export type StreamMark = z.infer<typeof streamMark>;
+
+const checkpointFile = z.object({
+  version: z.literal(1),
+  stream: streamMark.optional(),
+  sources: z.record(z.string(), sourceMark),
+});
+type CheckpointFile = z.infer<typeof checkpointFile>;
 
 const SAVE_AFTER_MS = 200;
 
@@ -34,21 +45,36 @@ export class Checkpoint {
   readonly #path: string;
   readonly #log: Logger;
   readonly #marks: Map<string, SourceMark>;
+  #stream: StreamMark | undefined;
   #timer: NodeJS.Timeout | undefined;
   #saving: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, log: Logger, marks: Map<string, SourceMark>) {
+  private constructor(path: string, log: Logger, content: CheckpointFile | undefined) {
     this.#path = path;
     this.#log = log;
-    this.#marks = marks;
+    this.#marks = new Map(Object.entries(content?.sources ?? {}));
+    this.#stream = content?.stream;
   }
 
   static async open(path: string, log: Logger): Promise<Checkpoint> {
     await mkdir(dirname(path), { recursive: true });
     const text = await unlessMissing(readFile(path, "utf8"));
-    if (text === undefined) return new Checkpoint(path, log, new Map());
-    const { sources } = checkpointFile.parse(JSON.parse(text));
-    return new Checkpoint(path, log, new Map(Object.entries(sources)));
+    return new Checkpoint(path, log, text === undefined ? undefined : checkpointFile.parse(JSON.parse(text)));
+  }
+
+  get stream(): StreamMark | undefined {
+    return this.#stream;
+  }
+
+  setStream(stream: StreamMark): void {
+    this.#stream = stream;
+    this.#saveSoon();
+  }
+
+  /** All sources have to go to this stream again; in the file both or neither. */
+  rewind(stream: StreamMark): void {
+    for (const [key, mark] of this.#marks) this.#marks.set(key, { ...mark, rewind: true });
+    this.setStream(stream);
   }
 
   keys(): string[] {
@@ -90,7 +116,12 @@ export class Checkpoint {
     const temporary = `${this.#path}.tmp`;
     const file = await open(temporary, "w", 0o640);
     try {
-      await file.writeFile(JSON.stringify({ version: 1, sources: Object.fromEntries(this.#marks) }));
+      const content: CheckpointFile = {
+        version: 1,
+        ...(this.#stream === undefined ? {} : { stream: this.#stream }),
+        sources: Object.fromEntries(this.#marks),
+      };
+      await file.writeFile(JSON.stringify(content));
     } finally {
       await file.close();
     }

@@ -66,11 +66,42 @@ export class LogFiles implements AsyncDisposable {
       const batch = await this.#read(file, complete || successor !== undefined);
       if (batch !== undefined) return batch;
       if (successor === undefined) return undefined;
+      const next = await this.#open(successor, 0);
+      if (next === undefined) {
+        this.#listing = undefined; // renamed or removed meanwhile: look again
+        continue;
+      }
       await file.handle.close();
-      this.#file = await this.#open(successor, 0);
-      // Renamed or removed meanwhile: look again.
-      if (this.#file === undefined) this.#listing = undefined;
+      this.#file = next;
     }
+  }
+
+  /**
+   * Back to the first byte that is still there. `position` is that of the next byte to read; files that follow each other
+   * were read one after the other to their ends, so the sizes of those before it say where each began.
+   */
+  async rewind(position: number): Promise<number> {
+    this.#listing = undefined;
+    const names = await this.#list();
+    const here = this.#file ?? (this.#resumeAt && (await this.#find(names, this.#resumeAt)));
+    if (here === undefined) return position; // nothing read, or nothing left of what was read
+    this.#resumeAt = undefined;
+    this.#file = here;
+    let start = position - here.offset;
+    here.offset = 0;
+    const at = (await this.#indexOf(names, here)) ?? 0;
+    for (const name of names.slice(0, at).reverse()) {
+      const before = await this.#open(name, 0);
+      const size = (await before?.handle.stat())?.size ?? 0;
+      if (before === undefined || size > start) {
+        await before?.handle.close();
+        break;
+      }
+      await this.#file.handle.close();
+      this.#file = before;
+      start -= size;
+    }
+    return start;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

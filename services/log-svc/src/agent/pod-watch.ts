@@ -59,6 +59,12 @@ export class PodWatch implements AsyncDisposable {
       });
   }
 
+  /** What was shipped is lost behind the bus. */
+  rewind(): void {
+    for (const tail of this.#tails.values()) tail.rewind();
+    this.look();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#closeWatchers();
@@ -81,9 +87,13 @@ export class PodWatch implements AsyncDisposable {
   }
 
   #tail(pod: PodFile, container: string): void {
-    if (this.#tails.has(container)) return;
-    const { resolver, ...deps } = this.#deps;
     const folder = join(this.#folder, container);
+    const tail = this.#tails.get(container) ?? this.#newTail(pod, container, folder);
+    if (!tail.done) this.#watch(folder, (type) => tail.wake(type === "rename"));
+  }
+
+  #newTail(pod: PodFile, container: string, folder: string): SourceTail {
+    const { resolver, ...deps } = this.#deps;
     const tail = new SourceTail({
       ...deps,
       pod,
@@ -96,7 +106,7 @@ export class PodWatch implements AsyncDisposable {
       },
     });
     this.#tails.set(container, tail);
-    if (!tail.done) this.#watch(folder, (type) => tail.wake(type === "rename"));
+    return tail;
   }
 
   /** Where the system has no watches left, the periodic look does the work. */

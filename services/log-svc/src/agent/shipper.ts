@@ -24,6 +24,8 @@ export interface ShipperDeps {
   readonly log: Logger;
   /** Batches on their way at once, over all sources. */
   readonly window: number;
+  /** The stream's sequence of a batch that it has. */
+  readonly acknowledged: (seq: number, duplicate: boolean) => void;
 }
 
 const FIRST_PAUSE_MS = 100;
@@ -60,7 +62,8 @@ export class Shipper {
     let wait = FIRST_PAUSE_MS;
     while (!signal.aborted) {
       try {
-        await publishMessage(this.#deps.bus, message);
+        const { seq, duplicate } = await publishMessage(this.#deps.bus, message);
+        this.#deps.acknowledged(seq, duplicate);
         return true;
       } catch (error) {
         this.#deps.log.warn(

@@ -5,11 +5,12 @@
  *    acknowledged. Otherwise a full stream could hold a later batch, which the store cannot use, and have no room for the
  *    earlier one. (One 256 KiB batch a round trip is more than any container writes.)
  * T2 The end is shipped after everything before it, and only if the container's end was seen before the last read.
+ * T3 A rewind that was asked for stays in the checkpoint until a batch from there is acknowledged.
  */
 import { MAX_BATCH_BYTES, type PodFile } from "@aiep/contracts";
 import type { Logger } from "@aiep/service-kit";
 import type { Checkpoint, SourceMark } from "./checkpoint.ts";
-import { LogFiles } from "./log-files.ts";
+import { type FileMark, LogFiles } from "./log-files.ts";
 import type { Shipper } from "./shipper.ts";
 
 export interface SourceTailDeps {
@@ -38,7 +39,9 @@ export class SourceTail implements AsyncDisposable {
   readonly #files: LogFiles;
   readonly #source: string;
   #position: number;
+  #file: FileMark | null;
   #done: boolean;
+  #rewind: boolean;
   #pumping: Promise<void> | undefined;
   #again = false;
   #lastRead = 0;
@@ -49,13 +52,22 @@ export class SourceTail implements AsyncDisposable {
     this.#deps = deps;
     this.#source = `${deps.pod.pod_uid}/${deps.container}`;
     this.#position = mark?.position ?? 0;
-    this.#done = mark?.done ?? false;
+    this.#file = mark?.file ?? null;
+    this.#rewind = mark?.rewind ?? false;
+    this.#done = mark?.done === true && !this.#rewind;
     this.#files = new LogFiles(deps.folder, mark?.file ?? undefined);
   }
 
   /** Everything including the end is shipped. */
   get done(): boolean {
     return this.#done;
+  }
+
+  /** What was shipped is lost behind the bus: ships again all that is still in files. The checkpoint knows already. */
+  rewind(): void {
+    this.#rewind = true;
+    this.#done = false;
+    this.wake(true);
   }
 
   /** There may be more to read. `folder`: files may have come or gone. */
@@ -103,6 +115,7 @@ export class SourceTail implements AsyncDisposable {
       await shipper.reserve();
       try {
         if (signal.aborted) return "stopped";
+        if (this.#rewind) await this.#goBack();
         this.#lastRead = performance.now();
         const size = await this.#shipNext(complete);
         if (size === undefined) return complete && (await this.#shipEnd()) ? "stopped" : "emptied";
@@ -113,6 +126,14 @@ export class SourceTail implements AsyncDisposable {
     }
   }
 
+  async #goBack(): Promise<void> {
+    const from = this.#position;
+    // A mark of an older agent may not say which file it ends in: then nobody knows where the bytes before began.
+    if (this.#file !== null) this.#position = await this.#files.rewind(from);
+    this.#rewind = false;
+    this.#deps.log.info({ source: this.#source, from, to: this.#position }, "log is shipped again");
+  }
+
   /** Size of the batch that was shipped; undefined when there was none. */
   async #shipNext(complete: boolean): Promise<number | undefined> {
     const batch = await this.#files.next(complete);
@@ -121,20 +142,21 @@ export class SourceTail implements AsyncDisposable {
     const next = this.#position + batch.bytes.length;
     await this.#ship(batch.bytes, { position: next, file: batch.after, done: false });
     this.#position = next;
+    this.#file = batch.after;
     return batch.bytes.length;
   }
 
   async #shipEnd(): Promise<boolean> {
-    return await this.#ship(new Uint8Array(0), { position: this.#position, file: null, done: true });
+    return await this.#ship(new Uint8Array(0), { position: this.#position, file: this.#file, done: true });
   }
 
   /** False when the agent stops before the bus has acknowledged. */
-  async #ship(bytes: Uint8Array, mark: SourceMark): Promise<boolean> {
+  async #ship(bytes: Uint8Array, mark: Omit<SourceMark, "rewind">): Promise<boolean> {
     const { shipper, signal, pod, checkpoint, key } = this.#deps;
     const batch = { pod, source: this.#source, position: this.#position, bytes, final: mark.done };
     if (!(await shipper.ship(batch, signal))) return false;
-    checkpoint.set(key, mark);
-    this.#done = mark.done;
+    checkpoint.set(key, { ...mark, rewind: this.#rewind });
+    this.#done = mark.done && !this.#rewind;
     return true;
   }
 }
