@@ -111,6 +111,7 @@ export {
   type OutboxRelayDeps,
   type RelayLag,
 } from "./outbox/relay.ts";
+export { randomHex } from "./random.ts";
 export { CommitQueue, type CommitQueueDeps, type CommitUnit } from "./sql/commit-queue.ts";
 export { DuplicateKeyError, TransactionConflictError } from "./sql/errors.ts";
 export { createLease, type Lease, type LeaseGrant, type LeaseOptions } from "./sql/lease.ts";

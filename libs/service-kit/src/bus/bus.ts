@@ -63,6 +63,7 @@ async function firstConnection(options: BusOptions): Promise<NatsConnection> {
     maxPingOut: 2,
     timeout: 2_000,
     ignoreAuthErrorAbort: true,
+    noAsyncTraces: true, // two stack traces a publish, for errors that say enough without
   };
   const deadline = performance.now() + (options.connectTimeoutMs ?? 30_000);
   for (;;) {

@@ -1,11 +1,9 @@
-import { randomBytes } from "node:crypto";
+import { randomHex } from "../random.ts";
 
 /** UUIDv7: 48 bits of milliseconds, then random, so that ids sort by time (D6). */
 export function newEventId(now: Date): string {
-  const bytes = randomBytes(16);
-  bytes.writeUIntBE(now.getTime(), 0, 6);
-  bytes[6] = 0x70 | ((bytes[6] ?? 0) & 0x0f);
-  bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
-  const hex = bytes.toString("hex");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  const time = now.getTime().toString(16).padStart(12, "0");
+  const random = randomHex(10);
+  const variant = "89ab".charAt(Number.parseInt(random.charAt(3), 16) & 3);
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`;
 }

@@ -21,9 +21,9 @@ export class Lanes {
   readonly #lanes = new Map<string, Lane>();
   readonly #claimed = new Set<number>();
 
-  /** Rows on their way or waiting in a lane. */
-  get claimed(): number {
-    return this.#claimed.size;
+  /** Ids of the rows on their way or waiting in a lane. */
+  get claimed(): ReadonlySet<number> {
+    return this.#claimed;
   }
 
   /** Takes rows that are not claimed yet, in id order; returns those that head a lane that was empty: publish these. */

@@ -37,24 +37,32 @@ export class OutboxStore {
     this.#pool = pool;
   }
 
-  /** Rows not yet on the bus in id order, without those of the aggregates given. */
-  async unpublished(limit: number, without: readonly AggregateKey[]): Promise<OutboxRow[]> {
-    const values: SqlValue[] = without.flatMap((key) => [key.aggregate_type, key.aggregate_id]);
-    const except =
-      without.length === 0 ? "" : ` AND (aggregate_type, aggregate_id) NOT IN (${rowsOf(without.length, 2)})`;
+  /** Rows not yet on the bus in id order, without those given: rows on their way, and all of resting aggregates. */
+  async unpublished(
+    limit: number,
+    without: { readonly ids: readonly number[]; readonly aggregates: readonly AggregateKey[] },
+  ): Promise<OutboxRow[]> {
+    const { ids, aggregates } = without;
+    const values: SqlValue[] = aggregates.flatMap((key) => [key.aggregate_type, key.aggregate_id]);
+    const onTheirWay = ids.length === 0 ? "" : ` AND id NOT IN (${ids.join(", ")})`;
+    const resting =
+      aggregates.length === 0
+        ? ""
+        : ` AND (aggregate_type, aggregate_id) NOT IN (${rowsOf(aggregates.length, 2)})`;
     return await this.#pool.query<OutboxRow>(
-      `SELECT ${COLUMNS} FROM outbox WHERE published_at IS NULL AND parked_at IS NULL${except} ORDER BY id LIMIT ?`,
+      `SELECT ${COLUMNS} FROM outbox WHERE published_at IS NULL AND parked_at IS NULL${onTheirWay}${resting} ORDER BY id LIMIT ?`,
       [...values, limit],
     );
   }
 
   async markPublished(ids: readonly number[], acked: ReadonlyMap<string, number>): Promise<void> {
     if (ids.length === 0) return;
-    const marks = ids.map(() => "?").join(", ");
     const sequences = [...acked].map(([stream, seq]) => acknowledgedStatement(stream, seq));
     await this.#pool.multi([
-      sql(`UPDATE outbox SET published_at = NOW(3), error = NULL WHERE id IN (${marks})`, ids),
+      "START TRANSACTION",
+      `UPDATE outbox SET published_at = NOW(3), error = NULL WHERE id IN (${ids.join(", ")})`,
       ...sequences,
+      "COMMIT",
     ]);
   }
 

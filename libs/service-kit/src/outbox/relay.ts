@@ -178,16 +178,20 @@ class Relay implements OutboxRelay {
       await this.#flush(); // acks of the old stream are marked before its history is taken back (R5)
       await this.#guard.check();
     }
-    if (this.#lanes.claimed >= this.#batchSize) {
+    const room = this.#batchSize - this.#lanes.claimed.size;
+    if (room <= 0) {
       this.#starved = true;
       return false;
     }
     const now = performance.now();
     const resting = this.#lanes.resting(now);
     if (resting.length > MOST_RESTING) return false;
-    const rows = await this.#store.unpublished(this.#batchSize, resting);
+    const rows = await this.#store.unpublished(room, {
+      ids: [...this.#lanes.claimed],
+      aggregates: resting,
+    });
     if (rows.length === 0) {
-      await this.#purgeSometimes(now);
+      if (this.#lanes.claimed.size === 0) await this.#purgeSometimes(now);
       return false;
     }
     if (!rows.every((row) => this.#guard.knows(row.stream))) {
@@ -198,7 +202,7 @@ class Relay implements OutboxRelay {
     if (signal.aborted) return false;
     const heads = this.#lanes.offer(await this.#withoutParked(rows), now);
     for (const row of heads) this.#send(row, signal);
-    return heads.length > 0 && rows.length === this.#batchSize;
+    return heads.length > 0 && rows.length === room;
   }
 
   /** R4: later events of a parked aggregate rest with it, until an administrator frees them. */

@@ -109,7 +109,7 @@ class LeasedController implements Controller {
     });
     this.#term = term;
     const unsubscribe = [
-      notifier.onAny(({ taskId, version }) => term.wake(taskId, version)),
+      notifier.onAny((change) => term.wake(change)),
       onQuotaChange(() => term.reconsiderQuota()),
     ];
     try {

@@ -4,13 +4,17 @@
  * N1 A notification says "look again", never what happened: readers read the store. One that is lost costs time, no truth,
  *    so a waiting reader looks again at each heartbeat as well.
  * N2 Changes of other replicas arrive as a plain subscription to the bus; without the bus our own still arrive.
+ * N3 Our own changes come back over the bus as well: a version that was told is not told again.
  */
 import { CE_HEADERS, type TaskId, taskId } from "@aiep/contracts";
 import type { Bus } from "@aiep/service-kit";
+import type { Task } from "../domain/task.ts";
 
-interface TaskChange {
+export interface TaskChange {
   readonly taskId: TaskId;
   readonly version: number;
+  /** The task as this process committed it; absent when another replica did. */
+  readonly task?: Task;
 }
 
 type TaskChangeListener = (change: TaskChange) => void;
@@ -24,7 +28,11 @@ export interface TaskNotifier {
   onAny(listener: TaskChangeListener): () => void;
 }
 
+/** Far more than are on their way from here to the bus and back. */
+const TOLD_REMEMBERED = 10_000;
+
 export function createTaskNotifier(): TaskNotifier {
+  const told = new Map<TaskId, number>();
   const byTask = new Map<TaskId, Set<TaskChangeListener>>();
   const any = new Set<TaskChangeListener>();
 
@@ -37,8 +45,18 @@ export function createTaskNotifier(): TaskNotifier {
     };
   };
 
+  const isNews = ({ taskId, version }: TaskChange): boolean => {
+    if (version <= (told.get(taskId) ?? 0)) return false;
+    told.delete(taskId); // the latest last
+    told.set(taskId, version);
+    const [oldest] = told.size > TOLD_REMEMBERED ? told.keys() : [];
+    if (oldest !== undefined) told.delete(oldest);
+    return true;
+  };
+
   return {
     changed(change) {
+      if (!isNews(change)) return;
       for (const listener of any) listener(change);
       for (const listener of [...(byTask.get(change.taskId) ?? [])]) listener(change);
     },

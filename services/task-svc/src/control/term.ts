@@ -7,6 +7,7 @@ import type { TaskStore } from "../store/task-store.ts";
 import { backoffMs } from "./backoff.ts";
 import { delay } from "./delay.ts";
 import { createLimiter } from "./limiter.ts";
+import type { TaskChange } from "./notifier.ts";
 import { type QuotaOf, QuotaQueue } from "./quota-queue.ts";
 import { TaskWorker, type TaskWorkerDeps } from "./task-worker.ts";
 
@@ -54,10 +55,15 @@ export class Term {
     return this.#loaded;
   }
 
-  wake(id: TaskId, version: number): void {
-    const worker = this.#workers.get(id);
-    if (worker !== undefined) worker.wake(version);
-    else if (!this.#arriving.has(id)) this.#arriving.set(id, this.#arrive(id));
+  wake(change: TaskChange): void {
+    const { taskId: id, version, task } = change;
+    if (this.#deps.signal.aborted) return;
+    const arriving = this.#arriving.get(id);
+    // What is being read may be older than this change.
+    if (arriving !== undefined) void arriving.then(() => this.wake(change));
+    else if (this.#workers.has(id)) this.#workers.get(id)?.wake(version);
+    else if (task !== undefined) this.#begin(task);
+    else this.#arriving.set(id, this.#arrive(id));
   }
 
   observed(observation: Observation): void {
@@ -110,14 +116,20 @@ export class Term {
   async #arrive(id: TaskId): Promise<void> {
     try {
       const task = await this.#deps.store.task(id);
-      if (task !== undefined && dutyOf(task) !== "none") this.#adopt(task)?.kick();
+      if (task !== undefined) this.#begin(task);
     } catch (error) {
       // Nobody else will tell us of it before the next term: look again.
       this.#deps.log.warn({ err: error, task_id: id }, "task cannot be read; trying again");
-      void delay(1000, this.#deps.signal).then(() => this.wake(id, 0));
+      void delay(1000, this.#deps.signal).then(() => this.wake({ taskId: id, version: 0 }));
     } finally {
       this.#arriving.delete(id);
     }
+  }
+
+  /** Until all are loaded it waits with them (Q1). */
+  #begin(task: Task): void {
+    const worker = dutyOf(task) === "none" ? undefined : this.#adopt(task);
+    if (this.#loaded) worker?.kick();
   }
 
   #adopt(task: Task): TaskWorker | undefined {

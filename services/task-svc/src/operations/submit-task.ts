@@ -5,9 +5,9 @@
  *    has an id made from the command's, so that a second delivery finds the first one's task.
  * O2 a refusal writes nothing (D15).
  */
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { type CodePackageId, hexId, type SubmitTaskBody, type TaskId, taskId } from "@aiep/contracts";
-import type { DirectoryIndex, Principal, Sql } from "@aiep/service-kit";
+import { type DirectoryIndex, type Principal, randomHex, type Sql } from "@aiep/service-kit";
 import type { CodePackageFacts } from "../domain/admission/facts.ts";
 import { refusalError } from "../domain/admission/refusal.ts";
 import { type Admitted, admit } from "../domain/admission.ts";
@@ -132,7 +132,7 @@ async function codePackageFacts(
 }
 
 function newTaskId(): TaskId {
-  return taskId.parse(hexId(randomBytes(16)));
+  return taskId.parse(randomHex(16));
 }
 
 function taskIdOfCommand(commandId: string): TaskId {

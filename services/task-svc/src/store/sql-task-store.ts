@@ -223,7 +223,7 @@ class SqlTaskStore implements TaskStore {
   async #commit({ task, events }: Written, statements: readonly Sql[]): Promise<void> {
     await this.#deps.commits.commit({ key: task.facts.id, statements });
     const names = events.map((event) => event.name);
-    this.#deps.committed({ taskId: task.facts.id, version: task.version, events: names });
+    this.#deps.committed({ taskId: task.facts.id, version: task.version, task, events: names });
   }
 
   async #keep(id: TaskId, statement: Sql): Promise<void> {

@@ -55,6 +55,8 @@ export interface CodePackage {
 export type CommittedListener = (change: {
   readonly taskId: TaskId;
   readonly version: number;
+  /** As it was committed. */
+  readonly task: Task;
   readonly events: readonly TaskEvent["name"][];
 }) => void;
 
