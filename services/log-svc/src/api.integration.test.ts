@@ -259,4 +259,32 @@ describe("reading logs over HTTP", () => {
     expect(page.parse(await (await api.get(`/v1/tasks/${young}/logs`)).json()).items).toHaveLength(10);
     expect(await stack.index.sourcesOf(deleted)).toEqual([]);
   });
+
+  it("a log whose task never ends, or was never told of, expires when nothing came for as long", async () => {
+    await using house = await start();
+    const { stack, api } = house;
+    const [silent, growing, unknown] = [newTaskId(), newTaskId(), newTaskId()];
+    for (const task of [silent, growing])
+      await setTask(stack, task, { state: "Running", nodes: ["worker-0"] });
+    for (const task of [silent, growing, unknown]) {
+      const pod = await house.pod(task, "worker-0");
+      await pod.write(numbered("n", 0, 10));
+      await pod.complete();
+      await house.stored(task);
+    }
+    const days = (count: number) => new Date(Date.now() - count * 86_400_000);
+    for (const task of [silent, unknown])
+      await stack.pool.execute("UPDATE log_sources SET changed_at = ? WHERE task_id = ?", [days(31), task]);
+
+    const deps = { index: stack.index, objects: stack.objects, log, keepMs: 30 * 86_400_000 };
+    const signal = new AbortController().signal;
+    expect(await removeDue(deps, signal)).toBe(2);
+    expect(await removeDue(deps, signal)).toBe(0);
+    const items = async (task: string) =>
+      page.parse(await (await api.get(`/v1/tasks/${task}/logs`)).json()).items;
+    expect(await items(silent)).toMatchObject([{ kind: "gap", reason: "expired" }]);
+    expect(await items(growing)).toHaveLength(10);
+    const [source] = await stack.index.sourcesOf(unknown);
+    expect(await stack.index.segments(source?.id ?? 0, 0, 10)).toMatchObject([{ kind: "gap" }]);
+  });
 });

@@ -44,6 +44,12 @@ interface GapRow extends SegmentFacts {
 }
 export type SegmentRow = ChunkRow | GapRow;
 
+/**
+ * Why a source's log is to go. `deleted`: its task is. `ended`: its task ended long ago. `silent`: its task never ended,
+ * and nothing came for as long.
+ */
+export type RemovalReason = "deleted" | "ended" | "silent";
+
 /** What one flush adds to one source. */
 export interface SourceAppend {
   readonly sourceId: number;
@@ -88,7 +94,8 @@ export class LogIndex {
   /** The source's row, made when this is the first time it is seen. */
   async openSource(key: SourceKey): Promise<SourceRow> {
     await this.#pool.execute(
-      "INSERT IGNORE INTO log_sources (source, task_id, group_id, node, attempt) VALUES (?, ?, ?, ?, ?)",
+      `INSERT IGNORE INTO log_sources (source, task_id, group_id, node, attempt, changed_at)
+       VALUES (?, ?, ?, ?, ?, UTC_TIMESTAMP(3))`,
       [key.source, key.taskId, key.groupId, key.node, key.attempt],
     );
     const rows = await this.#pool.query<SourceRecord>(
@@ -146,17 +153,20 @@ export class LogIndex {
     });
   }
 
-  /** Sources of tasks that are deleted, or ended before `before`; their logs are to go. */
-  async dueForRemoval(before: Date, limit: number): Promise<(SourceRow & { deleted: boolean })[]> {
-    const rows = await this.#pool.query<SourceRecord & { deleted: number }>(
-      `(SELECT s.*, t.deleted FROM tasks t JOIN log_sources s ON s.task_id = t.task_id
+  /** Sources whose logs are to go. A source of a task that nobody ever told of is silent, too. */
+  async dueForRemoval(before: Date, limit: number): Promise<(SourceRow & { why: RemovalReason })[]> {
+    const rows = await this.#pool.query<SourceRecord & { why: RemovalReason }>(
+      `(SELECT s.*, 'deleted' AS why FROM tasks t JOIN log_sources s ON s.task_id = t.task_id
          WHERE t.deleted = TRUE LIMIT ?)
        UNION ALL
-       (SELECT s.*, t.deleted FROM tasks t JOIN log_sources s ON s.task_id = t.task_id
-         WHERE t.expired = FALSE AND t.deleted = FALSE AND t.finished_at < ? LIMIT ?)`,
-      [limit, before, limit],
+       (SELECT s.*, 'ended' AS why FROM tasks t JOIN log_sources s ON s.task_id = t.task_id
+         WHERE t.expired = FALSE AND t.deleted = FALSE AND t.finished_at < ? LIMIT ?)
+       UNION ALL
+       (SELECT s.*, 'silent' AS why FROM log_sources s LEFT JOIN tasks t ON t.task_id = s.task_id
+         WHERE s.changed_at < ? AND (t.task_id IS NULL OR (t.deleted = FALSE AND t.finished_at IS NULL)) LIMIT ?)`,
+      [limit, before, limit, before, limit],
     );
-    return rows.map((row) => ({ ...toSource(row), deleted: row.deleted !== 0 }));
+    return rows.map((row) => ({ ...toSource(row), why: row.why }));
   }
 
   /** First step of removal: readers see the gap from here on, and nobody opens the objects any more. */
@@ -181,7 +191,12 @@ export class LogIndex {
     });
   }
 
-  /** Last step of removal by age: its objects are gone. */
+  /** Last step of removal from a silent source: looked at again when it was silent for as long again. */
+  async sourceExpired(sourceId: number): Promise<void> {
+    await this.#pool.execute("UPDATE log_sources SET changed_at = UTC_TIMESTAMP(3) WHERE id = ?", [sourceId]);
+  }
+
+  /** Last step of removal from an ended task: its objects are gone. */
   async taskExpired(taskId: TaskId): Promise<void> {
     await this.#pool.execute("UPDATE tasks SET expired = TRUE WHERE task_id = ?", [taskId]);
   }
@@ -194,7 +209,7 @@ async function movePosition(tx: SqlExecutor, append: SourceAppend): Promise<bool
   const lastTime = chunks.findLast((chunk) => chunk.lastTime !== null)?.lastTime ?? null;
   const { affectedRows } = await tx.execute(
     `UPDATE log_sources SET next_position = ?, line_count = line_count + ?, complete = complete OR ?,
-       first_time = COALESCE(first_time, ?), last_time = COALESCE(?, last_time)
+       first_time = COALESCE(first_time, ?), last_time = COALESCE(?, last_time), changed_at = UTC_TIMESTAMP(3)
      WHERE id = ? AND next_position = ?`,
     [append.to, lines, append.complete, firstTime, lastTime, append.sourceId, append.from],
   );

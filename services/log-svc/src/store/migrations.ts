@@ -59,4 +59,17 @@ class Migration20261121Initial extends Migration {
   }
 }
 
-export const MIGRATIONS = [{ name: "Migration20261121Initial", class: Migration20261121Initial }];
+/** When a source last grew: logs of tasks that never end expire by that. */
+class Migration20261121SourceAge extends Migration {
+  override up(): void {
+    this.addSql(
+      "ALTER TABLE log_sources ADD COLUMN changed_at DATETIME(3) NULL, ADD KEY by_age (changed_at)",
+    );
+    this.addSql("UPDATE log_sources SET changed_at = UTC_TIMESTAMP(3)");
+  }
+}
+
+export const MIGRATIONS = [
+  { name: "Migration20261121Initial", class: Migration20261121Initial },
+  { name: "Migration20261121SourceAge", class: Migration20261121SourceAge },
+];

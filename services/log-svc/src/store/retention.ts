@@ -1,5 +1,6 @@
 /**
- * Removes logs by age, and those of deleted tasks.
+ * Removes logs by age, and those of deleted tasks. Age counts from a task's end; of a task without an end, from when its
+ * log last grew.
  *
  * Order safe against a crash: mark in the index (readers see an "expired" gap), remove objects, then the last mark. A
  * crash repeats the removal; nothing is removed that the index still points to.
@@ -14,7 +15,7 @@ export interface RetentionDeps {
   readonly index: LogIndex;
   readonly objects: ObjectStore;
   readonly log: Logger;
-  /** Age of a task's end after which its log goes. */
+  /** Age after which a log goes. */
   readonly keepMs: number;
   readonly clock?: () => number;
 }
@@ -25,14 +26,15 @@ const PAGE = 100;
 export async function removeDue(deps: RetentionDeps, signal: AbortSignal): Promise<number> {
   const { index, objects, log, clock = Date.now } = deps;
   const due = await index.dueForRemoval(new Date(clock() - deps.keepMs), PAGE);
-  const byAge = new Set(due.filter((source) => !source.deleted).map((source) => source.taskId));
+  const ended = new Set(due.filter(({ why }) => why === "ended").map((source) => source.taskId));
   for (const source of due) {
     if (signal.aborted) return 0;
     await index.markExpired(source);
     await objects.removeAll(sourcePrefix(source));
-    if (source.deleted) await index.forgetSource(source.id);
+    if (source.why === "deleted") await index.forgetSource(source.id);
+    if (source.why === "silent") await index.sourceExpired(source.id);
   }
-  for (const taskId of byAge) {
+  for (const taskId of ended) {
     // A page may end in the middle of a task: done only when all its sources were in it.
     const all = await index.sourcesOf(taskId);
     const removed = new Set(due.map((source) => source.id));
