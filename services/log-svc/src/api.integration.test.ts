@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { removeDue } from "./store/retention.ts";
 import { type StreamEvent, setTask, startApi } from "./testing/api-stack.ts";
-import { log, newTaskId, node, startLogStack, TestPod } from "./testing/log-stack.ts";
+import { GROUP, log, newTaskId, node, startLogStack, TestPod } from "./testing/log-stack.ts";
 
 const page = z.object({ items: z.array(logItem), next_cursor: z.string().nullable() });
 const numbered = (name: string, from: number, to: number): string[] =>
@@ -258,6 +258,26 @@ describe("reading logs over HTTP", () => {
     expect(items).toEqual([{ kind: "gap", node: "worker-0", missing_bytes: bytes, reason: "expired" }]);
     expect(page.parse(await (await api.get(`/v1/tasks/${young}/logs`)).json()).items).toHaveLength(10);
     expect(await stack.index.sourcesOf(deleted)).toEqual([]);
+  });
+
+  it("a task with more sources than retention looks at in one go expires as a whole", async () => {
+    await using house = await start();
+    const { index, objects } = house.stack;
+    const task = newTaskId();
+    const finishedAt = new Date(Date.now() - 40 * 86_400_000);
+    await setTask(house.stack, task, { state: "Succeeded", nodes: ["worker-0"], finishedAt });
+    for (let attempt = 1; attempt <= 120; attempt += 1)
+      await index.openSource({
+        source: `pod-${attempt}/main`,
+        taskId: task,
+        groupId: GROUP,
+        node: node("worker-0"),
+        attempt,
+      });
+    const deps = { index, objects, log, keepMs: 30 * 86_400_000 };
+    const signal = new AbortController().signal;
+    expect(await removeDue(deps, signal)).toBe(100);
+    expect(await removeDue(deps, signal)).toBe(0);
   });
 
   it("a log whose task never ends, or was never told of, expires when nothing came for as long", async () => {

@@ -8,7 +8,7 @@
 import type { Logger } from "@aiep/service-kit";
 import { pause } from "../util/wake.ts";
 import { sourcePrefix } from "./chunk-codec.ts";
-import type { LogIndex } from "./log-index.ts";
+import type { LogIndex, SourceRow } from "./log-index.ts";
 import type { ObjectStore } from "./objects/object-store.ts";
 
 export interface RetentionDeps {
@@ -22,26 +22,31 @@ export interface RetentionDeps {
 
 const PAGE = 100;
 
-/** Removes what is due now; returns the number of sources removed. */
+/** Removes what is due now; returns how many sources were found: a full page means that there may be more. */
 export async function removeDue(deps: RetentionDeps, signal: AbortSignal): Promise<number> {
-  const { index, objects, log, clock = Date.now } = deps;
+  const { index, log, clock = Date.now } = deps;
   const due = await index.dueForRemoval(new Date(clock() - deps.keepMs), PAGE);
   const ended = new Set(due.filter(({ why }) => why === "ended").map((source) => source.taskId));
   for (const source of due) {
     if (signal.aborted) return 0;
-    await index.markExpired(source);
-    await objects.removeAll(sourcePrefix(source));
+    if (source.why === "ended") continue; // below, with the whole task
+    await removeContent(deps, source);
     if (source.why === "deleted") await index.forgetSource(source.id);
     if (source.why === "silent") await index.sourceExpired(source.id);
   }
   for (const taskId of ended) {
-    // A page may end in the middle of a task: done only when all its sources were in it.
-    const all = await index.sourcesOf(taskId);
-    const removed = new Set(due.map((source) => source.id));
-    if (all.every((source) => removed.has(source.id))) await index.taskExpired(taskId);
+    if (signal.aborted) return 0;
+    // A page may end in the middle of a task, and a task may have more sources than a page: always all of them.
+    for (const source of await index.sourcesOf(taskId)) await removeContent(deps, source);
+    await index.taskExpired(taskId);
   }
   if (due.length > 0) log.info({ sources: due.length }, "expired logs removed");
   return due.length;
+}
+
+async function removeContent({ index, objects }: RetentionDeps, source: SourceRow): Promise<void> {
+  await index.markExpired(source);
+  await objects.removeAll(sourcePrefix(source));
 }
 
 /** Until the signal aborts. */
