@@ -54,6 +54,7 @@ export {
   type IdempotentAnswer,
   type StoredAnswer,
 } from "./http/idempotency.ts";
+export { readOpenApi } from "./http/openapi.ts";
 export {
   type JsonAnswer,
   type RouteAnswer,

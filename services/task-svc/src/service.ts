@@ -17,13 +17,13 @@ import {
   createTokenVerifier,
   type Logger,
   openDirectory,
+  readOpenApi,
   type Scope,
   sql,
   startTelemetry,
   verifyTopology,
 } from "@aiep/service-kit";
 import { registerApi } from "./api/api.ts";
-import { readOpenApi } from "./api/openapi.ts";
 import { openCodePackageFiles } from "./code-packages/package-files.ts";
 import { unpackCodePackage } from "./code-packages/unpack.ts";
 import { readVersion, type TaskConfig } from "./config.ts";

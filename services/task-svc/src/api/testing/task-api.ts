@@ -29,6 +29,7 @@ import {
   createTokenVerifier,
   DirectoryIndex,
   fixedDirectory,
+  readOpenApi,
   startTelemetry,
 } from "@aiep/service-kit";
 import { DEFAULT_CODE_PACKAGE_LIMITS } from "../../code-packages/limits.ts";
@@ -40,7 +41,6 @@ import { openOrm } from "../../store/orm.ts";
 import { createTaskStore } from "../../store/sql-task-store.ts";
 import type { TaskStore } from "../../store/task-store.ts";
 import { registerApi } from "../api.ts";
-import { readOpenApi } from "../openapi.ts";
 import { createSigner, type Signer } from "./tokens.ts";
 
 const DIRECTORY: DirectoryInput = {
