@@ -447,6 +447,23 @@ describe("config", () => {
     );
   });
 
+  it("finds a local stack that AIEP_HOME has moved, and then no other", async () => {
+    await using place = await Workplace.create();
+    const { mkdir } = await import("node:fs/promises");
+    for (const [folder, port] of [
+      [".aiep", 1],
+      ["moved", 2],
+    ] as const) {
+      await mkdir(join(place.folder, folder));
+      const context = `current_context: local\ncontexts: {local: {server: 'http://127.0.0.1:${port}'}}\n`;
+      await place.write(`${folder}/client.yaml`, context, 0o600);
+    }
+    const at = (home: string) => place.run(["version"], { env: { AIEPCTL_CONFIG: "", AIEP_HOME: home } });
+    expect((await at(join(place.folder, "moved"))).stdout).toContain("server: http://127.0.0.1:2");
+    expect((await at("")).stdout).toContain("server: http://127.0.0.1:1");
+    expect((await at(join(place.folder, "nowhere"))).stdout).not.toContain("server:");
+  });
+
   it("warns about a file others can read", async () => {
     await using at = await stage();
     await at.place.write("config.yaml", await readFile(join(at.place.folder, "config.yaml"), "utf8"));

@@ -13,7 +13,11 @@ export async function anyConfiguration(options: Options, { env, cwd, home }: She
   ];
   if (named.some((each) => each !== undefined && each !== "")) return true;
   const xdg = env["XDG_CONFIG_HOME"] || join(home, ".config");
-  const places = [join(xdg, "aiepctl", "config.yaml"), join(home, ".aiepctl", "config"), ...stacksAbove(cwd)];
+  const places = [
+    join(xdg, "aiepctl", "config.yaml"),
+    join(home, ".aiepctl", "config"),
+    ...localStackFiles(env, cwd),
+  ];
   const found = await Promise.all(
     places.map((path) =>
       stat(path).then(
@@ -25,7 +29,10 @@ export async function anyConfiguration(options: Options, { env, cwd, home }: She
   return found.includes(true);
 }
 
-function stacksAbove(cwd: string): string[] {
+/** Where a local stack leaves its context: in `AIEP_HOME`, which moves it out of its checkout, else in `.aiep` above a folder. */
+export function localStackFiles(env: Shell["env"], cwd: string): string[] {
+  const moved = env["AIEP_HOME"];
+  if (moved !== undefined && moved !== "") return [join(resolve(cwd, moved), "client.yaml")];
   const places: string[] = [];
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
     places.push(join(folder, ".aiep", "client.yaml"));

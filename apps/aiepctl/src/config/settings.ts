@@ -1,8 +1,8 @@
 /**
  * Which server, who, and how to prove it. Order: flag, environment (`AIEPCTL_*`), context of the configuration file,
- * context of a local stack found above the working folder.
+ * context of a local stack, in `AIEP_HOME` or found above the working folder.
  */
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { CliError, EXIT } from "../cli/errors.ts";
 import type { Options } from "../cli/options.ts";
 import type { Shell } from "../cli/shell.ts";
@@ -14,6 +14,7 @@ import {
   type LoadedConfig,
   readConfigFile,
 } from "./config-file.ts";
+import { localStackFiles } from "./present.ts";
 
 export type Credentials =
   | { readonly kind: "none" }
@@ -45,7 +46,7 @@ export interface Settings {
 export interface ConfigSources {
   /** The file named, or the user's own if it exists. */
   readonly file: LoadedConfig | undefined;
-  /** `.aiep/client.yaml` of the checkout around the working folder. */
+  /** `client.yaml` in `AIEP_HOME`, or in `.aiep` of the checkout around the working folder. */
   readonly local: LoadedConfig | undefined;
 }
 
@@ -63,16 +64,13 @@ export async function loadSources(options: Options, shell: Shell): Promise<Confi
   const { path, named } = await configPath(options, shell);
   const file = named || (await fileExists(path)) ? await readConfigFile(path) : undefined;
   if (named) return { file, local: undefined };
-  const found = await findLocalStack(shell.cwd);
+  const found = await findLocalStack(shell);
   return { file, local: found === undefined ? undefined : await readConfigFile(found) };
 }
 
-export async function findLocalStack(from: string): Promise<string | undefined> {
-  for (let folder = resolve(from); ; folder = dirname(folder)) {
-    const candidate = join(folder, ".aiep", "client.yaml");
-    if (await fileExists(candidate)) return candidate;
-    if (dirname(folder) === folder) return undefined;
-  }
+async function findLocalStack({ env, cwd }: Shell): Promise<string | undefined> {
+  for (const path of localStackFiles(env, cwd)) if (await fileExists(path)) return path;
+  return undefined;
 }
 
 interface ChosenContext {
@@ -122,7 +120,7 @@ export async function loadSettings(options: Options, shell: Shell): Promise<Sett
     throw new CliError("no server is configured", {
       code: "NO_SERVER",
       exitCode: EXIT.usage,
-      why: "there is no configuration file, and no local stack above this folder",
+      why: `there is no configuration file, and no local stack ${nonEmpty(env["AIEP_HOME"]) === undefined ? "above this folder" : "in AIEP_HOME"}`,
       hint: "aiepctl config init --server https://…, or start a local stack: npm run quickstart",
     });
   }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chown, copyFile, mkdir, readFile } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type DirectoryInput, directory, directoryProblems, groupId } from "@aiep/contracts";
@@ -35,7 +35,7 @@ export async function ensureDirectory(layout: Layout, sample: string): Promise<v
     { name: "alice", owner: alice },
     { name: "bob", owner: ids(1) },
     { name: "svc-train", owner: proxy },
-    { name: "public", owner: alice },
+    { name: "public", owner: own, everybody: true },
   ]);
   const material = join(layout.storageDir, "materials", SAMPLE.filename);
   if ((await readIfThere(material)) === undefined) {
@@ -117,12 +117,13 @@ function template(
 
 async function ensureStorage(
   layout: Layout,
-  folders: readonly { readonly name: string; readonly owner: Ids }[],
+  folders: readonly { readonly name: string; readonly owner: Ids; readonly everybody?: true }[],
 ): Promise<void> {
-  for (const { name, owner } of folders) {
+  for (const { name, owner, everybody } of folders) {
     const path = join(layout.storageDir, name);
     if ((await mkdir(path, { recursive: true })) === undefined) continue; // it was there: its owner is the user's affair
     if (process.getuid?.() === 0) await chown(path, owner.uid, owner.gid);
+    if (everybody) await chmod(path, 0o1777); // as /tmp: everybody writes, each deletes only their own
   }
 }
 

@@ -147,6 +147,8 @@ test("the client's key belongs to the public key that the services get", async (
 test("the first directory document is valid, and what the user makes of it is never overwritten", async () => {
   const layout = await temporaryHome();
   await ensureDirectory(layout, SAMPLE);
+  // The public storage root is everybody's, whatever uid a task runs with.
+  expect((await stat(join(layout.storageDir, "public"))).mode & 0o7777).toBe(0o1777);
   const document = directory.parse(parse(await readFile(layout.directoryFile, "utf8")));
   expect(directoryProblems(document)).toEqual([]);
   expect(document.users.map(({ name }) => name)).toEqual(["alice", "bob", "carol", "admin"]);
