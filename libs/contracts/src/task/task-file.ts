@@ -110,7 +110,7 @@ export const dataEntry = z.strictObject({
   mapping_path_name: envName
     .optional()
     .describe("The environment variable of this name gets mapping_path as its value."),
-  access_mode: z.enum(["Read", "ReadWrite"]).default("Read").describe("Read or ReadWrite."),
+  access_mode: z.enum(["Read", "ReadWrite"]).default("Read").describe("Read or ReadWrite. Default Read."),
   file_system: z.enum(["CEPH", "NFS"]).optional().describe("Kind of file system behind the root."),
   source_type: z
     .enum(["MLSSPlatformStorage"])

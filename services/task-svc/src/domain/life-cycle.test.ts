@@ -119,6 +119,17 @@ describe("a task's life", () => {
 });
 
 describe("failure", () => {
+  it("a node's own sentence goes into the task's as one, without a full stop in the middle", () => {
+    const task = runningTask("Standalone", 1);
+    const refused = {
+      state: "Failed",
+      reason: "MountRefused",
+      message: "/mnt may not be written by uid 7; ask its owner.",
+    } as const;
+    const { task: ended } = must(applyObservation(task, observed(task, { "worker-0": refused }), at(4)));
+    expect(ended.message).toMatch(/^worker-0: \/mnt may not be written by uid 7; ask its owner; see its log/);
+  });
+
   it("any failed node fails the task, read before success, and the sentence says where to look", () => {
     const task = runningTask("DDP", 3);
     const { task: ended } = must(

@@ -149,7 +149,10 @@ export function failureOf(taskId: TaskId, node: TaskNodeRecord): Why {
         message: `${node.name} used more memory than it asked for; raise compute_resource_info.node_info.${node.role}.memory, or ${log}`,
       };
     default:
-      return { reason, message: `${node.name}: ${node.message ?? `ended with ${reason}`}; ${log}` };
+      return {
+        reason,
+        message: `${node.name}: ${node.message?.replace(/\.$/, "") ?? `ended with ${reason}`}; ${log}`,
+      };
   }
 }
 

@@ -218,7 +218,7 @@ class Preparation {
       throw refuse(AiepError.is(error) ? error.message : String(error), error);
     });
     this.lines.push(
-      `code package ${sha256.slice(0, 12)}: ${fileCount} files unpacked into ${this.paths.code}`,
+      `code package ${sha256.slice(0, 12)}: ${fileCount} ${fileCount === 1 ? "file" : "files"} unpacked into ${this.paths.code}`,
     );
   }
 
