@@ -48,15 +48,13 @@ export {
   problem,
   versionView,
 } from "./http/common.ts";
+export { fastifyPath, fillPath, pathPattern, serviceForPath } from "./http/paths.ts";
 export {
-  fastifyPath,
-  fillPath,
   type HttpMethod,
   ROUTES,
   type RouteDefinition,
   type RouteName,
   type ServiceName,
-  serviceForPath,
 } from "./http/routes.ts";
 export {
   type CodePackageId,

@@ -49,6 +49,11 @@ export interface RouteDefinition {
 
 const define = <const Route extends RouteDefinition>(route: Route): Route => Object.freeze(route);
 const taskParams = z.strictObject({ task_id: taskIdPrefix });
+const deadLetterParams = z.strictObject({ id: z.string().regex(/^\d{1,15}$/) });
+const deadLettersQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  cursor: z.string().optional(),
+});
 const nothing = z.strictObject({});
 
 export const ROUTES = {
@@ -273,10 +278,7 @@ export const ROUTES = {
     path: "/v1/admin/task-svc/dead-letters",
     summary: "Dead letters of task-svc, oldest first.",
     admin: true,
-    query: z.strictObject({
-      limit: z.coerce.number().int().min(1).max(500).default(50),
-      cursor: z.string().optional(),
-    }),
+    query: deadLettersQuery,
     status: 200,
     response: page(deadLetterView),
   }),
@@ -287,7 +289,7 @@ export const ROUTES = {
     path: "/v1/admin/task-svc/dead-letters/{id}/redrive",
     summary: "Handle a dead letter again.",
     admin: true,
-    params: z.strictObject({ id: z.string().regex(/^\d{1,15}$/) }),
+    params: deadLetterParams,
     body: nothing,
     status: 200,
     response: deadLetterView,
@@ -300,10 +302,7 @@ export const ROUTES = {
     path: "/v1/admin/log-svc/dead-letters",
     summary: "Dead letters of log-svc, oldest first.",
     admin: true,
-    query: z.strictObject({
-      limit: z.coerce.number().int().min(1).max(500).default(50),
-      cursor: z.string().optional(),
-    }),
+    query: deadLettersQuery,
     status: 200,
     response: page(deadLetterView),
   }),
@@ -314,7 +313,7 @@ export const ROUTES = {
     path: "/v1/admin/log-svc/dead-letters/{id}/redrive",
     summary: "Handle a dead letter again.",
     admin: true,
-    params: z.strictObject({ id: z.string().regex(/^\d{1,15}$/) }),
+    params: deadLetterParams,
     body: nothing,
     status: 200,
     response: deadLetterView,
@@ -322,37 +321,3 @@ export const ROUTES = {
   }),
 } as const satisfies Record<string, RouteDefinition>;
 export type RouteName = keyof typeof ROUTES;
-
-/** `/v1/tasks/{task_id}` → `/v1/tasks/:task_id`, Fastify's spelling. */
-export function fastifyPath(route: Pick<RouteDefinition, "path">): string {
-  return route.path.replace(/\{(\w+)\}/g, ":$1");
-}
-
-/** Fills `{name}`s; every value is percent-encoded. */
-export function fillPath(
-  route: Pick<RouteDefinition, "path">,
-  params: Readonly<Record<string, string>> = {},
-): string {
-  return route.path.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const value = params[name];
-    if (value === undefined) throw new TypeError(`path ${route.path} needs ${name}`);
-    return encodeURIComponent(value);
-  });
-}
-
-const patterns: readonly {
-  readonly service: ServiceName;
-  readonly pattern: RegExp;
-  readonly literals: number;
-}[] = Object.values<RouteDefinition>(ROUTES)
-  .map((route) => ({
-    service: route.service,
-    pattern: new RegExp(`^${route.path.replace(/\{\w+\}/g, "[^/]+")}$`),
-    literals: route.path.split("/").filter((part) => !part.startsWith("{")).length,
-  }))
-  .sort((a, b) => b.literals - a.literals);
-
-/** Which service answers a path (the local proxy, D30); undefined when none does. */
-export function serviceForPath(pathname: string): ServiceName | undefined {
-  return patterns.find(({ pattern }) => pattern.test(pathname))?.service;
-}

@@ -4,7 +4,7 @@
  * H1 Order: token (401), directory (403), admin rule (403), then params, query and body together (422, every problem at once).
  * H2 Every write leaves one audit line: who, what, with which result. H3 The handler runs inside the request's span.
  */
-import { AiepError, type ErrorField, fastifyPath, type RouteDefinition } from "@aiep/contracts";
+import { AiepError, type ErrorField, fastifyPath, pathPattern, type RouteDefinition } from "@aiep/contracts";
 import { SpanKind } from "@opentelemetry/api";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type * as z from "zod";
@@ -71,10 +71,7 @@ export function registerRoute<const Route extends RouteDefinition>(
 ): void {
   const context = contextOf(app);
   const url = fastifyPath(route);
-  context.routes.push({
-    method: route.method,
-    pattern: new RegExp(`^${route.path.replace(/\{\w+\}/g, "[^/]+")}$`),
-  });
+  context.routes.push({ method: route.method, pattern: pathPattern(route) });
   app.route({
     method: route.method,
     url,
