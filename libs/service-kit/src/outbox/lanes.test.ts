@@ -102,7 +102,6 @@ class Relay {
     const rows = outbox().filter(
       (row) =>
         !this.#published.has(row.id) &&
-        !this.lanes.claimed.has(row.id) &&
         !this.#parked.has(aggregateName(row)) &&
         !resting.has(aggregateName(row)),
     );
