@@ -91,6 +91,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
     resyncMs: config.AIEP_CONTROL_RESYNC_SECONDS * 1000,
     ...shared,
   });
+  const foreseeWait = controller.foreseeWait.bind(controller);
 
   const commands = createCommandConsumer({
     bus,
@@ -98,7 +99,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
     pool,
     env: config.AIEP_ENV,
     definitions: TASK_COMMANDS,
-    handler: createCommandHandler({ store, directory, commits, address: config.address, clock }),
+    handler: createCommandHandler({ store, directory, commits, address: config.address, clock, foreseeWait }),
     ...shared,
   });
 
@@ -130,6 +131,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
   registerApi(http.app, {
     store,
     directory,
+    foreseeWait,
     packages,
     changes: notifier,
     events: createEventLog(pool),

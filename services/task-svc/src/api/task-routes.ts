@@ -30,6 +30,7 @@ import { taskDetail, taskView } from "./views.ts";
 export interface TaskRoutesDeps {
   readonly store: SubmitDeps["store"] & ChangeDeps["store"] & WaitDeps["store"] & WhoamiDeps["store"];
   readonly directory: SubmitDeps["directory"];
+  readonly foreseeWait?: SubmitDeps["foreseeWait"] | undefined;
   readonly changes: WaitDeps["changes"];
   readonly clock: () => Date;
   readonly idempotency: Idempotency;

@@ -8,9 +8,9 @@ import {
   type Lease,
   NO_FAILPOINTS,
 } from "@aiep/service-kit";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createTask, markLaunching, requestStop } from "../domain/life-cycle.ts";
-import type { Resources } from "../domain/quota.ts";
+import { type Resources, taskResources } from "../domain/quota.ts";
 import type { Task, TaskFacts } from "../domain/task.ts";
 import { openTestStore, type StoreFixture } from "../testing/database.ts";
 import { MemoryRuntime, unavailable, World } from "../testing/memory-runtime.ts";
@@ -240,6 +240,33 @@ describe("quota", () => {
     );
     expect(before[2]?.length).toBe(2);
     expect(waits.length).toBe(2); // behind others, then first
+  });
+});
+
+describe("what this process committed", () => {
+  it("is taken over without being read again, and a foreseen wait is not said twice (Q4)", async () => {
+    const world = new World();
+    await using process = await startProcess({ world, quota: { cpu: 1, memoryGb: 100, gpu: 0 } });
+    await active(process.controller);
+    const reads = vi.spyOn(fixture.store, "task");
+    const first = await submit({ createdAt: new Date(1000) });
+    await waitFor("it runs", () => world.created.includes(first));
+    const facts = factsOf({ createdAt: new Date(2000) });
+    const asked = taskResources(facts.spec);
+    const waiting = process.controller.foreseeWait({ namespace: facts.spec.namespace, asked });
+    expect(waiting).toContain("free now in namespace ns-a: 0 CPU");
+    const change = createTask(facts, { envNames: [], waiting });
+    expect(change.task.reason).toBe("WaitingForQuota");
+    await fixture.store.insert(change, submission);
+    const behind = await submit({ createdAt: new Date(3000) });
+    await waitFor("the one behind waits", async () => (await versions(behind)).length === 2);
+    expect(await versions(facts.id)).toEqual([1]);
+    expect(reads).not.toHaveBeenCalled();
+    reads.mockRestore();
+    for (const id of [first, facts.id, behind]) {
+      await reaches(id, "Running");
+      world.end(id);
+    }
   });
 });
 

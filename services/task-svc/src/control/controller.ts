@@ -12,7 +12,7 @@ import type { TaskStore } from "../store/task-store.ts";
 import { backoffMs } from "./backoff.ts";
 import { delay } from "./delay.ts";
 import type { TaskNotifier } from "./notifier.ts";
-import type { QuotaOf } from "./quota-queue.ts";
+import type { QuotaOf, Wish } from "./quota-queue.ts";
 import { Term } from "./term.ts";
 
 export interface ControllerDeps {
@@ -40,6 +40,8 @@ export interface Controller extends AsyncDisposable {
   /** This process holds the lease and has loaded the live tasks. */
   readonly active: boolean;
   readonly liveTasks: number;
+  /** What a task that is submitted now would wait for; undefined when for nothing, or another process would know. */
+  foreseeWait(wish: Wish): string | undefined;
 }
 
 export function createController(deps: ControllerDeps): Controller {
@@ -66,6 +68,10 @@ class LeasedController implements Controller {
 
   get liveTasks(): number {
     return this.#term?.size ?? 0;
+  }
+
+  foreseeWait(wish: Wish): string | undefined {
+    return this.#term?.foreseeWait(wish);
   }
 
   start(): void {

@@ -38,6 +38,17 @@ describe("the queue of a namespace", () => {
     expect(third.heard.at(-1)).toBe("granted");
   });
 
+  it("foresees what it will tell, and keeps no trace of the question (Q4)", () => {
+    const queue = new QuotaQueue(() => quota);
+    const [first, second, third] = [applicant(3, 1), applicant(2, 2), applicant(1, 3)];
+    expect(queue.foresee(first)).toBeUndefined();
+    for (const each of [first, second, third]) {
+      const foreseen = queue.foresee(each) ?? "granted";
+      queue.apply(each);
+      expect(each.heard).toEqual([foreseen]);
+    }
+  });
+
   it("orders by submission, whatever order they arrive in", () => {
     const queue = new QuotaQueue(() => quota);
     const blocker = applicant(4, 0);

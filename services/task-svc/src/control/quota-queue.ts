@@ -5,6 +5,7 @@
  * Q1 A task holds its resources from the grant until `release`; what was launched before a restart holds them again.
  * Q2 The head of the queue that does not fit holds back those behind it: a large task is never starved by small ones.
  * Q3 Whoever waits is told so (I11): everyone once when they begin to wait, the head again when what is free changes.
+ * Q4 What would be told may be asked before the task exists, so that its first event already says it; nothing is promised.
  */
 import type { TaskId } from "@aiep/contracts";
 import {
@@ -16,10 +17,13 @@ import {
   type Resources,
 } from "../domain/quota.ts";
 
-export interface Applicant {
-  readonly id: TaskId;
+export interface Wish {
   readonly namespace: string;
   readonly asked: Resources;
+}
+
+export interface Applicant extends Wish {
+  readonly id: TaskId;
   /** Order of the queue. */
   readonly createdAt: Date;
   /** There is room: launch. Must not throw. */
@@ -47,8 +51,17 @@ export class QuotaQueue {
     this.#quotaOf = quotaOf;
   }
 
+  /** What an applicant would be told now; undefined when it would be granted (Q4). */
+  foresee(wish: Wish): string | undefined {
+    const state = this.#namespaces.get(wish.namespace);
+    if (state !== undefined && state.waiting.length > 0) return behindMessage(wish);
+    const quota = this.#quotaOf(wish.namespace);
+    const free = quota && freeResources(quota, state?.used ?? NO_RESOURCES);
+    return free !== undefined && fits(wish.asked, free) ? undefined : headMessage(wish, quota, free);
+  }
+
   /** Takes note of a task launched before (Q1). */
-  hold(applicant: Pick<Applicant, "id" | "namespace" | "asked">): void {
+  hold(applicant: Wish & Pick<Applicant, "id">): void {
     const state = this.#state(applicant.namespace);
     if (state.holders.has(applicant.id)) return;
     state.holders.set(applicant.id, applicant.asked);
@@ -122,12 +135,12 @@ function isAfter(one: Applicant | undefined, other: Applicant): boolean {
   return a === b ? one.id > other.id : a > b;
 }
 
-function behindMessage({ asked, namespace }: Applicant): string {
+function behindMessage({ asked, namespace }: Wish): string {
   return `Needs ${describeResources(asked)}; other tasks of namespace ${namespace} wait before it. Starts by itself.`;
 }
 
 function headMessage(
-  { asked, namespace }: Applicant,
+  { asked, namespace }: Wish,
   quota: Resources | undefined,
   free: Resources | undefined,
 ): string {

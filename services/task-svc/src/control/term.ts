@@ -8,7 +8,7 @@ import { backoffMs } from "./backoff.ts";
 import { delay } from "./delay.ts";
 import { createLimiter } from "./limiter.ts";
 import type { TaskChange } from "./notifier.ts";
-import { type QuotaOf, QuotaQueue } from "./quota-queue.ts";
+import { type QuotaOf, QuotaQueue, type Wish } from "./quota-queue.ts";
 import { TaskWorker, type TaskWorkerDeps } from "./task-worker.ts";
 
 export interface TermDeps {
@@ -68,6 +68,11 @@ export class Term {
 
   observed(observation: Observation): void {
     this.#workers.get(observation.ref.taskId)?.observed(observation);
+  }
+
+  /** Undefined as well while it cannot be known. */
+  foreseeWait(wish: Wish): string | undefined {
+    return this.#loaded ? this.#quota.foresee(wish) : undefined;
   }
 
   reconsiderQuota(): void {

@@ -50,6 +50,8 @@ export interface Change<T extends Task = Task> {
 export interface CreateTaskOptions {
   readonly envNames: readonly string[];
   readonly commandId?: string | undefined;
+  /** The sentence it begins to wait with when there is no room for it now (I11). */
+  readonly waiting?: string | undefined;
 }
 
 export function createTask(facts: TaskFacts, options: CreateTaskOptions): Change<InitializingTask> {
@@ -57,8 +59,9 @@ export function createTask(facts: TaskFacts, options: CreateTaskOptions): Change
     state: "Initializing",
     facts,
     version: 1,
-    reason: "Submitting",
-    message: "Accepted; the workload is being created.",
+    ...(options.waiting === undefined
+      ? { reason: "Submitting", message: "Accepted; the workload is being created." }
+      : { reason: "WaitingForQuota", message: options.waiting }),
     nodes: initialNodes(facts.spec),
     stop: null,
     launch: { kind: "none" },

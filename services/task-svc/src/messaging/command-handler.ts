@@ -28,7 +28,7 @@ import {
   principalOf,
 } from "@aiep/service-kit";
 import { stopTask as stop } from "../operations/stop-task.ts";
-import { submitTask as submit } from "../operations/submit-task.ts";
+import { type SubmitDeps, submitTask as submit } from "../operations/submit-task.ts";
 import type { TaskStore } from "../store/task-store.ts";
 
 export interface CommandHandlerDeps {
@@ -37,6 +37,7 @@ export interface CommandHandlerDeps {
   readonly commits: CommitQueue;
   readonly address: { readonly env: string; readonly source: string };
   readonly clock: () => Date;
+  readonly foreseeWait?: SubmitDeps["foreseeWait"] | undefined;
 }
 
 export type TaskCommand = CommandMessage<(typeof TASK_COMMANDS)[number]>;

@@ -12,13 +12,18 @@ import type { CodePackageFacts } from "../domain/admission/facts.ts";
 import { refusalError } from "../domain/admission/refusal.ts";
 import { type Admitted, admit } from "../domain/admission.ts";
 import { type Change, createTask } from "../domain/life-cycle.ts";
+import { type Resources, taskResources } from "../domain/quota.ts";
 import type { TaskFacts } from "../domain/task.ts";
 import type { ChangeContext, TaskRecord, TaskStore } from "../store/task-store.ts";
+
+type Foresee = (wish: { readonly namespace: string; readonly asked: Resources }) => string | undefined;
 
 export interface SubmitDeps {
   readonly store: Pick<TaskStore, "insert" | "get" | "codePackage">;
   readonly directory: { current(): DirectoryIndex };
   readonly clock: () => Date;
+  /** What the task would wait for, when that is known here. */
+  readonly foreseeWait?: Foresee | undefined;
 }
 
 export interface SubmitOptions extends ChangeContext {
@@ -95,7 +100,12 @@ async function prepare(
   const { admitted } = admission;
   const setEnvs = body.set_envs ?? {};
   const facts = factsOf(admitted, { id, createdBy: principal.user, createdAt: deps.clock(), options });
-  const change = createTask(facts, { envNames: Object.keys(setEnvs), commandId: options.commandId });
+  const { spec } = facts;
+  const change = createTask(facts, {
+    envNames: Object.keys(setEnvs),
+    commandId: options.commandId,
+    waiting: deps.foreseeWait?.({ namespace: spec.namespace, asked: taskResources(spec) }),
+  });
   const { taskConfig, warnings } = admitted;
   return { change, record: { task: change.task, taskConfig, setEnvs, warnings } };
 }
