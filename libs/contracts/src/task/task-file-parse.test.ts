@@ -105,6 +105,13 @@ describe("a bad task file", () => {
     expect(lines(text)[0]).toContain("exactly 1 node");
   });
 
+  it("breaks rules between fields in one section, beside a wrong value in another", () => {
+    const text = GOOD.replace("model: DDP", "model: Standalone").replace(/name: \S+\n/, "name: [1]\n");
+    const found = lines(text);
+    expect(found).toHaveLength(2);
+    expect(found.join("\n")).toMatch(/metadata\.name[\s\S]*exactly 1 node/);
+  });
+
   it.each([
     ["duplicate keys", `${GOOD}code_info: {command: x}\n`, "written twice"],
     ["tabs as indentation", "metadata:\n\tname: x\n", "a tab is used"],

@@ -134,7 +134,7 @@ function checkTaskFile(value: unknown): Checked {
   return { ok: false, findings: [...findings, ...crossFindingsDespite(value, parsed.error.issues)] };
 }
 
-function crossFindings(file: TaskFile): Finding[] {
+function crossFindings(file: Parameters<typeof crossFieldProblems>[0]): Finding[] {
   return crossFieldProblems(file).map(({ pointer, detail }) => ({
     path: fromPointer(pointer),
     at: "value",
@@ -143,16 +143,18 @@ function crossFindings(file: TaskFile): Finding[] {
   }));
 }
 
-/** P2: with only unknown keys in the way, the rules between fields are checked on what remains. */
+/** P2: the rules between fields are checked in every section whose shape is right once unknown keys are gone. */
 function crossFindingsDespite(value: unknown, issues: readonly z.core.$ZodIssue[]): Finding[] {
-  if (!issues.every((issue) => issue.code === "unrecognized_keys")) return [];
   const pruned = structuredCloneOrUndefined(value);
   for (const issue of issues) {
     const owner = valueAt(pruned, issue.path);
     if (issue.code !== "unrecognized_keys" || typeof owner !== "object" || owner === null) continue;
     for (const key of issue.keys) Reflect.deleteProperty(owner, key);
   }
-  const again = taskFile.safeParse(pruned);
+  const broken = new Set(taskFile.safeParse(pruned).error?.issues.map(({ path }) => path[0]));
+  if (typeof pruned !== "object" || pruned === null) return [];
+  const whole = Object.entries(pruned).filter(([section]) => !broken.has(section));
+  const again = taskFile.partial().safeParse(Object.fromEntries(whole));
   return again.success ? crossFindings(again.data) : [];
 }
 

@@ -228,15 +228,31 @@ export interface FieldProblem {
   readonly detail: string;
 }
 
-/** T2: rules between fields of a task file whose shape is right. Pure; an empty list means the file is good. */
-export function crossFieldProblems(file: TaskFile): FieldProblem[] {
-  const problems: FieldProblem[] = [];
-  const add = (pointer: string, code: string, detail: string) => problems.push({ pointer, code, detail });
-  const { model, node_info } = file.compute_resource_info;
+type AddProblem = (pointer: string, code: string, detail: string) => void;
 
-  if (file.image_info.url === undefined && file.image_info.name === undefined) {
+/**
+ * T2: rules between fields, section by section, so that one section's broken shape hides nothing in the others: only
+ * the sections given are checked. Pure; an empty list means they are good.
+ */
+export function crossFieldProblems(
+  file: { readonly [Section in keyof TaskFile]?: TaskFile[Section] | undefined },
+): FieldProblem[] {
+  const problems: FieldProblem[] = [];
+  const add: AddProblem = (pointer, code, detail) => problems.push({ pointer, code, detail });
+  if (file.image_info !== undefined) checkImage(file.image_info, add);
+  if (file.compute_resource_info !== undefined) checkNodes(file.compute_resource_info, add);
+  checkMounts(file.data_info ?? [], add);
+  if (file.material_info !== undefined) checkMaterial(file.material_info, add);
+  return problems;
+}
+
+function checkImage(image: TaskFile["image_info"], add: AddProblem): void {
+  if (image.url === undefined && image.name === undefined) {
     add("/image_info", "REQUIRED", "one of image_info.url and image_info.name is required");
   }
+}
+
+function checkNodes({ model, node_info }: TaskFile["compute_resource_info"], add: AddProblem): void {
   switch (model) {
     case "Standalone":
       if (node_info.worker.nums !== 1) {
@@ -270,8 +286,9 @@ export function crossFieldProblems(file: TaskFile): FieldProblem[] {
       `parameter servers belong to model PS-Worker, not ${model}`,
     );
   }
+}
 
-  const entries = file.data_info ?? [];
+function checkMounts(entries: readonly DataEntry[], add: AddProblem): void {
   const [firstEntry] = entries;
   const root = firstEntry === undefined ? "" : plain(firstEntry.mlss_platform_parent_dir);
   const seen = new Map<string, number>();
@@ -302,19 +319,17 @@ export function crossFieldProblems(file: TaskFile): FieldProblem[] {
       );
     }
   });
+}
 
-  const material = file.material_info;
-  if (material !== undefined) {
-    const wanted =
-      material.type === "Model"
-        ? (["model_id", "model_version_id"] as const)
-        : (["processline_id", "processline_version_id"] as const);
-    for (const key of wanted) {
-      if (material[key] === undefined)
-        add(`/material_info/${key}`, "REQUIRED", `type ${material.type} needs ${key}`);
-    }
+function checkMaterial(material: MaterialInfo, add: AddProblem): void {
+  const wanted =
+    material.type === "Model"
+      ? (["model_id", "model_version_id"] as const)
+      : (["processline_id", "processline_version_id"] as const);
+  for (const key of wanted) {
+    if (material[key] === undefined)
+      add(`/material_info/${key}`, "REQUIRED", `type ${material.type} needs ${key}`);
   }
-  return problems;
 }
 
 /** Folder on the storage: root plus sub-folder. */
