@@ -17,6 +17,7 @@ const storeSchema = z.object({
     .regex(/^(dir:\/|s3:\/\/)/, "dir:/absolute/path or s3://bucket/prefix?endpoint=…&region=…"),
   AIEP_LOG_STORE_ACCESS_KEY: z.string().optional(),
   AIEP_LOG_STORE_SECRET_KEY: z.string().optional(),
+  AIEP_GIT_COMMIT: z.string().optional(),
   AIEP_LOG_RETENTION_DAYS: z.coerce.number().min(0).default(30),
 });
 

@@ -63,7 +63,10 @@ await runService({
           port: config.AIEP_HTTP_PORT,
           probePort: config.AIEP_METRICS_PORT,
         },
-        version: { version },
+        version: {
+          version,
+          ...(config.AIEP_GIT_COMMIT === undefined ? {} : { gitCommit: config.AIEP_GIT_COMMIT }),
+        },
         keepMs: config.keepMs,
       },
       scope,

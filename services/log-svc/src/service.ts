@@ -8,6 +8,7 @@ import {
   type Failpoints,
   type HttpServer,
   type Logger,
+  readOpenApi,
   type Scope,
   type SqlPool,
   type Telemetry,
@@ -15,9 +16,11 @@ import {
   verifyTopology,
 } from "@aiep/service-kit";
 import { registerLogRoutes } from "./api/routes.ts";
-import { type IngestLimits, LogIngest } from "./ingest/ingest.ts";
+import type { IngestLimits } from "./ingest/flush-schedule.ts";
+import { LogIngest } from "./ingest/ingest.ts";
 import { LiveTail } from "./ingest/live-tail.ts";
 import { createTaskProjection } from "./messaging/task-projection.ts";
+import { createLogMetrics, observeIngest } from "./metrics.ts";
 import { LogIndex } from "./store/log-index.ts";
 import type { ObjectStore } from "./store/objects/object-store.ts";
 import { runRetention } from "./store/retention.ts";
@@ -35,7 +38,6 @@ export interface LogServiceDeps {
   readonly env: string;
   readonly http: { readonly host: string; readonly port: number; readonly probePort: number };
   readonly version: { readonly version: string; readonly gitCommit?: string };
-  readonly openapi?: unknown;
   readonly keepMs: number;
   readonly retentionEveryMs?: number;
   readonly closingMs?: number;
@@ -58,6 +60,7 @@ export async function startLogService(
   const index = new LogIndex(pool);
   const tasks = new TaskStore(pool);
   const tail = new LiveTail();
+  const metrics = createLogMetrics(telemetry.meter);
   const ingest = new LogIngest({
     bus,
     index,
@@ -66,8 +69,10 @@ export async function startLogService(
     log,
     env,
     failpoints,
+    metrics,
     limits: deps.limits ?? {},
   });
+  scope.defer("release", "ingest figures", observeIngest(telemetry.meter, ingest));
   const projection = createTaskProjection({ bus, pool, log, telemetry, failpoints, env, tail });
 
   const { host, port, probePort } = deps.http;
@@ -81,7 +86,7 @@ export async function startLogService(
     telemetry,
     tokens: deps.tokens,
     directory: deps.directory,
-    ...(deps.openapi === undefined ? {} : { openapi: deps.openapi }),
+    openapi: await readOpenApi(),
     checks: [
       { name: "database", check: () => pool.ping() },
       { name: "bus", check: () => assertThat(bus.status === "connected", "not connected") },
@@ -92,7 +97,7 @@ export async function startLogService(
   scope.use("http", http);
   const deadLetters = createDeadLetters({ bus, service: SERVICE, env, consumers: [projection, ingest] });
   const closingMs = deps.closingMs ?? CLOSING_MS;
-  registerLogRoutes(http.app, { index, objects, tail, tasks, closingMs, deadLetters });
+  registerLogRoutes(http.app, { index, objects, tail, tasks, closingMs, deadLetters, metrics });
   const { url } = await http.listen();
 
   ingest.start();

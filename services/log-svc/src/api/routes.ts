@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { type NodeName, ROUTES, type TaskId } from "@aiep/contracts";
 import { type DeadLetters, registerRoute, sse } from "@aiep/service-kit";
 import type { FastifyInstance, FastifyReply } from "fastify";
+import type { LogMetrics } from "../metrics.ts";
 import type { LogIndex, SourceRow } from "../store/log-index.ts";
 import { accessTask } from "./access.ts";
 import { openDownload } from "./download.ts";
@@ -12,6 +13,7 @@ import { readPage } from "./read.ts";
 import { openStream, runStream, type StreamDeps } from "./stream.ts";
 
 export interface ApiDeps extends StreamDeps {
+  readonly metrics: LogMetrics;
   readonly deadLetters: DeadLetters;
 }
 
@@ -28,12 +30,15 @@ export function registerLogRoutes(app: FastifyInstance, deps: ApiDeps): void {
     const lastEventId = query.last_event_id ?? request.lastEventId;
     const stream = await openStream(deps, task, filterOf(query), { lastEventId, tail: query.tail });
     const events = sse(reply, request.raw, { signal });
+    deps.metrics.streamOpened();
     try {
       await runStream(deps, stream, events);
     } catch (error) {
       // The answer has begun: all that is left is to break it off, so that the client resumes.
       request.raw.log.warn({ err: error, task_id: task.taskId }, "log stream broken off");
       reply.raw.destroy();
+    } finally {
+      deps.metrics.streamClosed();
     }
     return undefined;
   });

@@ -7,6 +7,7 @@
  * F3 A source whose chunk cannot be written is tried again later and holds back no other source (I12).
  */
 import type { Failpoints, Logger } from "@aiep/service-kit";
+import type { LogMetrics } from "../metrics.ts";
 import type { LogIndex, SourceAppend } from "../store/log-index.ts";
 import type { ObjectStore } from "../store/objects/object-store.ts";
 import { writeChunks } from "./chunk-writer.ts";
@@ -22,6 +23,7 @@ export interface FlusherDeps {
   readonly objects: ObjectStore;
   readonly log: Logger;
   readonly failpoints: Failpoints;
+  readonly metrics: LogMetrics;
 }
 
 export interface FlushResult {
@@ -58,13 +60,23 @@ interface Written {
 }
 
 export async function flush(deps: FlusherDeps, units: readonly FlushUnit<Receipt>[]): Promise<FlushResult> {
+  const began = performance.now();
   const failed: FlushUnit<Receipt>[] = [];
   const written = await writeAll(deps, units, failed);
   await deps.failpoints.hit("log.chunk-written-not-indexed");
   const { committed, stale } = await commit(deps, written, failed);
   await deps.failpoints.hit("log.indexed-not-acked");
-  for (const unit of committed) acknowledge(unit.receipts);
-  return { stored: committed, failed, stale };
+  for (const { unit } of committed) acknowledge(unit.receipts);
+  for (const { append } of committed) count(deps.metrics, append);
+  const outcome = failed.length === 0 ? "stored" : "failed";
+  deps.metrics.flushed((performance.now() - began) / 1000, outcome);
+  return { stored: committed.map(({ unit }) => unit), failed, stale };
+}
+
+function count(metrics: LogMetrics, { segments }: SourceAppend): void {
+  for (const segment of segments)
+    if (segment.kind === "gap") metrics.gap(segment.length);
+    else metrics.stored(segment.length, segment.lines);
 }
 
 async function writeAll(
@@ -95,16 +107,17 @@ async function commit(
   deps: FlusherDeps,
   written: readonly Written[],
   failed: FlushUnit<Receipt>[],
-): Promise<{ committed: FlushUnit<Receipt>[]; stale: FlushUnit<Receipt>[] }> {
-  const outcome = { committed: [] as FlushUnit<Receipt>[], stale: [] as FlushUnit<Receipt>[] };
+): Promise<{ committed: Written[]; stale: FlushUnit<Receipt>[] }> {
+  const outcome = { committed: [] as Written[], stale: [] as FlushUnit<Receipt>[] };
   const append = async (batch: readonly Written[]): Promise<void> => {
     const stale = await deps.index.append(batch.map((one) => one.append));
-    for (const { unit, append: one } of batch)
-      (stale.has(one.sourceId) ? outcome.stale : outcome.committed).push(unit);
+    for (const one of batch)
+      if (stale.has(one.append.sourceId)) outcome.stale.push(one.unit);
+      else outcome.committed.push(one);
   };
   // Units without bytes only bring receipts of what is stored already, unless the source's end is news.
   const [moving, settled] = partition(written, ({ append: { from, to, complete } }) => to > from || complete);
-  outcome.committed.push(...settled.map(({ unit }) => unit));
+  outcome.committed.push(...settled);
   if (moving.length === 0) return outcome;
   try {
     await append(moving);

@@ -12,36 +12,17 @@
 import { CONSUMERS, type ConsumerDefinition } from "@aiep/contracts";
 import type { Bus, Consumer, Failpoints, Logger, StoredMessage } from "@aiep/service-kit";
 import { NO_FAILPOINTS } from "@aiep/service-kit";
+import { type IngestFigures, type LogMetrics, NO_METRICS } from "../metrics.ts";
 import type { LogIndex, SourceKey } from "../store/log-index.ts";
 import type { ObjectStore } from "../store/objects/object-store.ts";
 import { pause, WakeUp } from "../util/wake.ts";
 import { type LogBatch, readBatch } from "./batch.ts";
 import { BatchPull } from "./batch-pull.ts";
-import { CHUNK_BYTES } from "./chunk-writer.ts";
+import { defaultLimits, FlushSchedule, type IngestLimits } from "./flush-schedule.ts";
 import { acknowledge, type FlushResult, flush, handBack, type Receipt } from "./flusher.ts";
 import type { LiveTail } from "./live-tail.ts";
 import { type FlushUnit, SourceWriter } from "./source-writer.ts";
 import { StreamTrim } from "./stream-trim.ts";
-
-export interface IngestLimits {
-  /** How long bytes worth a chunk stay in memory only, and how many those are. */
-  readonly flushMs: number;
-  readonly worthwhileBytes: number;
-  /** Longest time that any bytes stay in memory only: well below the consumer's ack wait. */
-  readonly lazyFlushMs: number;
-  readonly holeMs: number;
-  readonly memoryBytes: number;
-  readonly trimMs: number;
-}
-
-const defaultLimits = ({ ackWaitSeconds }: ConsumerDefinition): IngestLimits => ({
-  flushMs: 1_000,
-  worthwhileBytes: 64 * 1024,
-  lazyFlushMs: ackWaitSeconds * 500,
-  holeMs: ackWaitSeconds * 3_000,
-  memoryBytes: 64 * 1024 * 1024,
-  trimMs: 5_000,
-});
 
 export interface IngestDeps {
   readonly bus: Bus;
@@ -51,6 +32,7 @@ export interface IngestDeps {
   readonly log: Logger;
   readonly env: string;
   readonly failpoints?: Failpoints;
+  readonly metrics?: LogMetrics;
   readonly consumer?: ConsumerDefinition;
   readonly limits?: Partial<IngestLimits>;
 }
@@ -59,10 +41,11 @@ const RETRY_MS = 500;
 const IDLE_WRITER_MS = 60_000;
 const UNHEALTHY_AFTER_MS = 15_000;
 
-export class LogIngest implements Consumer {
+export class LogIngest implements Consumer, IngestFigures {
   readonly definition: ConsumerDefinition;
-  readonly #deps: IngestDeps & { readonly failpoints: Failpoints };
+  readonly #deps: IngestDeps & { readonly failpoints: Failpoints; readonly metrics: LogMetrics };
   readonly #limits: IngestLimits;
+  readonly #schedule: FlushSchedule;
   readonly #pull: BatchPull;
   readonly #trim: StreamTrim;
   readonly #writers = new Map<string, SourceWriter<Receipt>>();
@@ -70,16 +53,16 @@ export class LogIngest implements Consumer {
   readonly #room = new WakeUp();
   readonly #intake = new AbortController();
   readonly #work = new AbortController();
-  #heldBytes = 0;
-  /** Messages in hand that no flush has taken. */
-  #unsettled = 0;
+  readonly #inHand = { heldBytes: 0, unsettled: 0 };
   #failingSince: number | undefined;
   #flushing: Promise<void> = Promise.resolve();
 
   constructor(deps: IngestDeps) {
-    this.#deps = { ...deps, failpoints: deps.failpoints ?? NO_FAILPOINTS };
+    const { failpoints = NO_FAILPOINTS, metrics = NO_METRICS } = deps;
+    this.#deps = { ...deps, failpoints, metrics };
     this.definition = deps.consumer ?? CONSUMERS.logBatches;
     this.#limits = { ...defaultLimits(this.definition), ...deps.limits };
+    this.#schedule = new FlushSchedule(this.#limits, this.definition);
     this.#pull = new BatchPull({
       ...deps,
       consumer: this.definition,
@@ -95,7 +78,16 @@ export class LogIngest implements Consumer {
 
   /** Bytes in memory that are not in the index. */
   get heldBytes(): number {
-    return this.#heldBytes;
+    return this.#inHand.heldBytes;
+  }
+
+  get openSources(): number {
+    return this.#writers.size;
+  }
+
+  /** Batches on the bus that are not stored. */
+  async pending(): Promise<number | undefined> {
+    return await this.#trim.pending();
   }
 
   start(): void {
@@ -128,9 +120,10 @@ export class LogIngest implements Consumer {
   }
 
   async #take(batch: LogBatch, receipt: Receipt): Promise<void> {
+    this.#deps.metrics.batchTaken(batch.bytes.length);
     await this.#accept(batch, receipt);
     const { signal } = this.#intake;
-    while (this.#heldBytes > this.#limits.memoryBytes && !signal.aborted)
+    while (this.#inHand.heldBytes > this.#limits.memoryBytes && !signal.aborted)
       await this.#room.wait(RETRY_MS, signal); // G2
   }
 
@@ -138,7 +131,7 @@ export class LogIngest implements Consumer {
     const writer = await this.#writerOf(batch.key);
     if (writer === undefined) return; // stopping: the message comes again
     const { complete, dirtySince } = writer;
-    const patience = this.#patience(writer);
+    const patience = this.#schedule.patience(writer);
     const { position, bytes, final } = batch;
     const accepted = this.#counted(writer, () =>
       writer.accept({ position, bytes, final, receipt }, Date.now()),
@@ -149,16 +142,16 @@ export class LogIngest implements Consumer {
     }
     if (accepted !== "held") return;
     this.#deps.tail.changed(batch.key.taskId, writer.complete === complete ? "bytes" : "sources");
-    const sooner = dirtySince === undefined || this.#patience(writer) < patience;
-    if (sooner || this.#isDue(writer, Date.now())) this.#due.wake();
+    const sooner = dirtySince === undefined || this.#schedule.patience(writer) < patience;
+    if (sooner || this.#schedule.isDue(writer, this.#inHand, Date.now())) this.#due.wake();
   }
 
   /** Runs what changes a writer, and keeps the sums over all writers. */
   #counted<T>(writer: SourceWriter<Receipt>, change: () => T): T {
     const { heldBytes, unsettled } = writer;
     const result = change();
-    this.#heldBytes += writer.heldBytes - heldBytes;
-    this.#unsettled += writer.unsettled - unsettled;
+    this.#inHand.heldBytes += writer.heldBytes - heldBytes;
+    this.#inHand.unsettled += writer.unsettled - unsettled;
     return result;
   }
 
@@ -192,10 +185,15 @@ export class LogIngest implements Consumer {
     const { signal } = this.#work;
     let trimmedAt = Date.now();
     while (!signal.aborted) {
-      await this.#due.wait(this.#nextDueMs(Date.now()), signal);
+      await this.#due.wait(
+        this.#schedule.nextDueMs(this.#writers.values(), this.#inHand, Date.now()),
+        signal,
+      );
       const now = Date.now();
       this.#giveUpHoles(now);
-      const due = [...this.#writers.values()].filter((writer) => this.#isDue(writer, now));
+      const due = [...this.#writers.values()].filter((writer) =>
+        this.#schedule.isDue(writer, this.#inHand, now),
+      );
       const failed = await this.#flushWriters(due);
       this.#room.wake();
       this.#failingSince = failed ? (this.#failingSince ?? now) : undefined;
@@ -208,37 +206,9 @@ export class LogIngest implements Consumer {
     }
   }
 
-  /** Small chunks cost a file and a row each, so a slow log waits longer; readers see its bytes all the same (W2). */
-  #isDue(writer: SourceWriter<Receipt>, now: number): boolean {
-    if (writer.dirtySince === undefined) return false;
-    return (
-      writer.complete ||
-      writer.unflushedBytes >= CHUNK_BYTES ||
-      this.#unsettled >= this.definition.maxAckPending / 2 ||
-      now - writer.dirtySince >= this.#patience(writer)
-    );
-  }
-
-  #patience(writer: SourceWriter<Receipt>): number {
-    const { flushMs, lazyFlushMs, worthwhileBytes } = this.#limits;
-    return writer.unflushedBytes >= worthwhileBytes ? flushMs : Math.max(flushMs, lazyFlushMs);
-  }
-
-  #nextDueMs(now: number): number {
-    let due = this.#limits.trimMs;
-    for (const writer of this.#writers.values()) {
-      if (this.#isDue(writer, now)) return 0;
-      if (writer.dirtySince !== undefined)
-        due = Math.min(due, writer.dirtySince + this.#patience(writer) - now);
-      if (writer.blockedSince !== undefined)
-        due = Math.min(due, writer.blockedSince + this.#limits.holeMs - now);
-    }
-    return Math.max(due, 1);
-  }
-
   #giveUpHoles(now: number): void {
     for (const writer of this.#writers.values()) {
-      if (writer.blockedSince === undefined || now - writer.blockedSince < this.#limits.holeMs) continue;
+      if (!this.#schedule.isHoleLost(writer, now)) continue;
       if (!this.#counted(writer, () => writer.giveUpHole(now))) continue;
       this.#deps.log.error({ source: writer.row.source, position: writer.next }, "log bytes were lost");
       this.#deps.tail.changed(writer.row.taskId, "sources");
@@ -288,8 +258,8 @@ export class LogIngest implements Consumer {
   }
 
   #forget(writer: SourceWriter<Receipt>): void {
-    this.#heldBytes -= writer.heldBytes;
-    this.#unsettled -= writer.unsettled;
+    this.#inHand.heldBytes -= writer.heldBytes;
+    this.#inHand.unsettled -= writer.unsettled;
     this.#writers.delete(`${writer.row.taskId}/${writer.row.source}`);
     this.#deps.tail.remove(writer.row.id);
     this.#deps.tail.changed(writer.row.taskId, "sources");

@@ -30,10 +30,17 @@ export class StreamTrim {
     }
   }
 
-  /** Batches in the stream that are not stored: waiting, or in the store's hands. */
-  async pending(): Promise<number> {
+  /** Batches in the stream that are not stored, waiting or in the store's hands; undefined when the bus is away. */
+  async pending(): Promise<number | undefined> {
+    const { bus, log } = this.#deps;
     const { stream, durable } = this.#consumer;
-    const { num_pending, num_ack_pending } = await this.#deps.bus.jsm.consumers.info(stream, durable);
-    return num_pending + num_ack_pending;
+    if (bus.status !== "connected") return undefined;
+    try {
+      const { num_pending, num_ack_pending } = await bus.jsm.consumers.info(stream, durable);
+      return num_pending + num_ack_pending;
+    } catch (error) {
+      log.debug({ err: error }, "the log stream cannot be asked how much waits");
+      return undefined;
+    }
   }
 }

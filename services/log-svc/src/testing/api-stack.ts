@@ -9,6 +9,7 @@ import {
   type TokenVerifier,
 } from "@aiep/service-kit";
 import { registerLogRoutes } from "../api/routes.ts";
+import { NO_METRICS } from "../metrics.ts";
 import { recordStatus } from "../store/task-facts.ts";
 import { GROUP, type LogStack, log, type Store } from "./log-stack.ts";
 
@@ -69,7 +70,15 @@ export async function startApi(
     }),
   );
   const { index, objects, tasks } = stack;
-  registerLogRoutes(http.app, { index, objects, tasks, tail: store.tail, closingMs, deadLetters });
+  registerLogRoutes(http.app, {
+    index,
+    objects,
+    tasks,
+    tail: store.tail,
+    closingMs,
+    deadLetters,
+    metrics: NO_METRICS,
+  });
   const { url } = await http.listen();
   http.started();
   const opened = opening.move();
