@@ -99,6 +99,11 @@ export const directory = z.strictObject({
 });
 export type Directory = z.infer<typeof directory>;
 export type DirectoryInput = z.input<typeof directory>;
+export type DirectoryUser = Directory["users"][number];
+export type DirectoryGroup = Directory["groups"][number];
+export type DirectoryNamespace = Directory["namespaces"][number];
+export type DirectoryProxyUser = Directory["proxy_users"][number];
+export type DirectoryStorageRoot = Directory["storage_roots"][number];
 
 /** References that lead nowhere and names used twice. Empty when the document is consistent. */
 export function directoryProblems(document: Directory): string[] {

@@ -4,7 +4,17 @@
  */
 
 export { LOCAL_ISSUER, MAX_TOKEN_SECONDS, TOKEN_ALGORITHMS, TOKEN_AUDIENCE } from "./auth.ts";
-export { type Directory, type DirectoryInput, directory, directoryProblems } from "./directory.ts";
+export {
+  type Directory,
+  type DirectoryGroup,
+  type DirectoryInput,
+  type DirectoryNamespace,
+  type DirectoryProxyUser,
+  type DirectoryStorageRoot,
+  type DirectoryUser,
+  directory,
+  directoryProblems,
+} from "./directory.ts";
 export {
   AiepError,
   type AiepErrorOptions,

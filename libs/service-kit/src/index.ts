@@ -30,18 +30,7 @@ export {
 export { applyTopology, type Topology, type TopologyChange, verifyTopology } from "./bus/topology.ts";
 export { type Environment, loadConfig } from "./config/load-config.ts";
 export { LOG_LEVELS, serviceEnvironment } from "./config/service-environment.ts";
-export {
-  type DirectoryGpuType,
-  type DirectoryGroup,
-  type DirectoryImage,
-  DirectoryIndex,
-  type DirectoryMaterial,
-  type DirectoryNamespace,
-  type DirectoryProxyUser,
-  type DirectoryStorageRoot,
-  type DirectoryUser,
-  type Membership,
-} from "./directory/directory-index.ts";
+export { DirectoryIndex, type Membership } from "./directory/directory-index.ts";
 export { type DirectorySource, fixedDirectory, openDirectory } from "./directory/directory-source.ts";
 export { createFailpoints, type Failpoints, NO_FAILPOINTS } from "./failpoints/failpoints.ts";
 export { ALL_SAFE, type UnsafeSwitch, type UnsafeSwitches, unsafeSwitches } from "./failpoints/unsafe.ts";

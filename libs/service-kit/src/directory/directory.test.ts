@@ -30,27 +30,13 @@ images:
 const index = new DirectoryIndex(parseDirectory(TEXT));
 
 describe("directory index", () => {
-  test("finds users, groups, roles, namespaces and proxy users by name or id", () => {
+  test("finds users with their groups and roles, groups and namespaces", () => {
     expect(index.user("alice")?.uid).toBe(1001);
     expect(index.groupsOf("alice").map(({ group }) => group.id)).toEqual(["g1", "g2"]);
-    expect(index.membership("bob", "g1")?.role).toBe("viewer");
-    expect(index.membership("bob", "g2")).toBeUndefined();
+    expect(index.groupsOf("bob")).toMatchObject([{ group: { id: "g1" }, role: "viewer" }]);
+    expect(index.groupsOf("nobody")).toEqual([]);
+    expect(index.group("g1")?.id).toBe("g1");
     expect(index.namespace("ns-g1")?.quota.cpu).toBe(4);
-    expect(index.proxyUser("p1")).toBe(index.proxyUser("hduser"));
-  });
-
-  test("a path belongs to the deepest root by whole segments, never through ..", () => {
-    expect(index.rootFor("/data/alice/x")?.path).toBe("/data/alice");
-    expect(index.rootFor("/data/alice")?.path).toBe("/data/alice");
-    expect(index.rootFor("/data/alicea")?.path).toBe("/data");
-    expect(index.rootFor("/data/alice/../bob")).toBeUndefined();
-    expect(index.rootFor("/database")).toBeUndefined();
-  });
-
-  test("a group's own image comes before the public one, and is no other group's", () => {
-    expect(index.image("pytorch", "g1")?.url).toBe("registry/g1/pytorch:2");
-    expect(index.image("pytorch", "g2")?.url).toBe("registry/pytorch:2");
-    expect(index.image("registry/g1/pytorch:2", "g2")).toBeUndefined();
   });
 
   test("a principal is what the directory says; a stranger is UNKNOWN_USER", () => {

@@ -1,12 +1,17 @@
 /** What admission is given, and how a rule answers. */
-import type { CodePackageId, Directory, GroupId, SubmitTaskBody } from "@aiep/contracts";
+import type {
+  CodePackageId,
+  Directory,
+  DirectoryGroup as Group,
+  GroupId,
+  DirectoryNamespace as Namespace,
+  DirectoryProxyUser as ProxyUser,
+  SubmitTaskBody,
+  DirectoryUser as User,
+} from "@aiep/contracts";
 import type { Refusal } from "./refusal.ts";
 
-export type User = Directory["users"][number];
-export type Group = Directory["groups"][number];
-export type ProxyUser = Directory["proxy_users"][number];
-
-export type Namespace = Directory["namespaces"][number];
+export type { Group, Namespace, ProxyUser, User };
 
 /** What admission asks of the directory. */
 export interface AdmissionDirectory {

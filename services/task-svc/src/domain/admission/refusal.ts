@@ -1,5 +1,5 @@
 /** Refusals of admission (D15): a stable code, where it is in the body, the rule in a sentence, and who can change it. */
-import { AiepError, type Directory, type ErrorCode } from "@aiep/contracts";
+import { AiepError, type Directory, type DirectoryGroup, type ErrorCode } from "@aiep/contracts";
 
 export interface Refusal {
   readonly code: ErrorCode;
@@ -37,8 +37,7 @@ const MAX_NAMED = 3;
 /** Whom to ask (A1 of admission). */
 export const whoCanChange = {
   sender: "Correct the field and submit again.",
-  group: (group: Directory["groups"][number]): string =>
-    `Ask ${group.admin}, who administers the group ${group.name}.`,
+  group: (group: DirectoryGroup): string => `Ask ${group.admin}, who administers the group ${group.name}.`,
   platform: (directory: Directory): string => {
     const names = directory.users.filter((user) => user.roles.includes("admin")).map((user) => user.name);
     return names.length === 0

@@ -1,17 +1,23 @@
 /** Storage mounts of a task and who may have them (D15). Pure: paths are text here, the runtime looks at the disk. */
-import { type Directory, mountSource, mountTarget, type TaskFile, type TaskSpec } from "@aiep/contracts";
+import {
+  type Directory,
+  type DirectoryStorageRoot,
+  mountSource,
+  mountTarget,
+  type TaskFile,
+  type TaskSpec,
+} from "@aiep/contracts";
 import type { ProxyUser, Resolved, User } from "./facts.ts";
 import { type Refusal, refusal, whoCanChange } from "./refusal.ts";
 
 type Mount = TaskSpec["mounts"][number];
-type StorageRoot = Directory["storage_roots"][number];
 
 /** The creator's own roots and public ones; with a proxy user the proxy user's alone. */
 export function usableRoots(
   user: Pick<User, "name">,
   proxy: ProxyUser | null,
   directory: Directory,
-): StorageRoot[] {
+): DirectoryStorageRoot[] {
   return directory.storage_roots.filter((root) =>
     proxy === null ? root.owner === null || root.owner === user.name : root.owner === proxy.name,
   );
