@@ -118,4 +118,26 @@ describe("a log stream whose store was wiped", () => {
     await complete(stack, task);
     expect(textsOf(await store.read(task))).toEqual(numbered(0, 40));
   });
+
+  it("restored from an older state: noticed by its last sequence", async () => {
+    await using stack = await startLogStack();
+    const { task, pod } = await newPod(stack);
+    const agent = await stack.startAgent();
+    await pod.write(numbered(0, 10));
+    await pod.complete();
+    await acknowledged(stack, pod, true);
+    await agent.stop();
+    // As after a restore: the stream is the same one, and has not got as far as the agent remembers.
+    await stack.bus.jsm.streams.purge(STREAMS.LOG.name);
+    await stack.nats.restart();
+    await waitFor("connected again", () => stack.bus.status === "connected");
+    const file = join(stack.dir, "agent", "checkpoint.json");
+    const content = JSON.parse(await readFile(file, "utf8"));
+    await writeFile(file, JSON.stringify({ ...content, stream: { ...content.stream, acked_seq: 1_000 } }));
+
+    await using store = stack.startStore();
+    await using _again = await stack.startAgent();
+    await complete(stack, task);
+    expect(textsOf(await store.read(task))).toEqual(numbered(0, 10));
+  });
 });
