@@ -109,7 +109,7 @@ describe("a bad task file", () => {
     const text = GOOD.replace("model: DDP", "model: Standalone").replace(/name: \S+\n/, "name: [1]\n");
     const found = lines(text);
     expect(found).toHaveLength(2);
-    expect(found.join("\n")).toMatch(/metadata\.name[\s\S]*exactly 1 node/);
+    expect(found.join("\n")).toMatch(/image_info\.name[\s\S]*exactly 1 node/);
   });
 
   it.each([
