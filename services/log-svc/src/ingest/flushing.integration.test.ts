@@ -1,6 +1,7 @@
+import { LOG_HEADERS, logSubject, MAX_BATCH_BYTES } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
 import { describe, expect, it } from "vitest";
-import { logBatches, newTaskId, node, startLogStack, TestPod, textsOf } from "../testing/log-stack.ts";
+import { GROUP, logBatches, newTaskId, node, startLogStack, TestPod, textsOf } from "../testing/log-stack.ts";
 
 const numbered = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, at) => `line ${from + at}`);
@@ -58,5 +59,30 @@ describe("flushing", () => {
       await waitFor("line to be read", async () => (await store.read(task)).length === line + 1);
     }
     await waitFor("bytes stored", async () => ((await source())?.nextPosition ?? 0) > 0);
+  });
+
+  it("a dead letter that cannot be taken just now is answered, not waited for", async () => {
+    await using house = await start();
+    const { stack, task, pod } = house;
+    await using store = stack.startStore();
+    const letter = (position: number) => ({
+      subject: logSubject({ env: "test", groupId: GROUP, taskId: task, node: node("worker-0") }),
+      headers: new Map([
+        [LOG_HEADERS.source, `${pod.uid}/main`],
+        [LOG_HEADERS.position, String(position)],
+        [LOG_HEADERS.attempt, "1"],
+      ]),
+      payload: Buffer.alloc(MAX_BATCH_BYTES, "x"),
+    });
+    // Beyond a hole: so many may wait, one more is too much.
+    const waiting = [store.ingest.redrive(letter(MAX_BATCH_BYTES))];
+    await waitFor("source opened", () => store.ingest.openSources === 1);
+    for (let at = 2; at <= 32; at += 1) waiting.push(store.ingest.redrive(letter(at * MAX_BATCH_BYTES)));
+    const settled = Promise.allSettled(waiting);
+    await expect(store.ingest.redrive(letter(33 * MAX_BATCH_BYTES))).rejects.toMatchObject({
+      code: "DEPENDENCY_UNAVAILABLE",
+    });
+    await store.ingest.redrive(letter(0)); // fills the hole
+    expect((await settled).every(({ status }) => status === "fulfilled")).toBe(true);
   });
 });

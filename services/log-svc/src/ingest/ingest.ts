@@ -9,7 +9,7 @@
  * G4 The server hands out only so many messages without an acknowledgement: at half of them everything is flushed.
  * G5 What cannot be a batch goes to the DLQ and disturbs nobody (I12).
  */
-import { CONSUMERS, type ConsumerDefinition } from "@aiep/contracts";
+import { AiepError, CONSUMERS, type ConsumerDefinition } from "@aiep/contracts";
 import type { Bus, Consumer, Failpoints, Logger, StoredMessage } from "@aiep/service-kit";
 import { NO_FAILPOINTS } from "@aiep/service-kit";
 import { type IngestFigures, type LogMetrics, NO_METRICS } from "../metrics.ts";
@@ -113,9 +113,15 @@ export class LogIngest implements Consumer, IngestFigures {
       header: (name) => message.headers.get(name),
       payload: message.payload,
     });
+    const busy = (): AiepError =>
+      new AiepError("DEPENDENCY_UNAVAILABLE", "The log store cannot take this batch now.", {
+        retryAfterSeconds: 5,
+      });
     await new Promise<void>((resolve, reject) => {
-      const receipt: Receipt = { ack: resolve, nak: () => reject(new Error("the store is stopping")) };
-      this.#accept(batch, receipt).catch(reject);
+      const receipt: Receipt = { ack: resolve, nak: () => reject(busy()) };
+      this.#accept(batch, receipt).then((taken) => {
+        if (!taken) reject(busy());
+      }, reject);
     });
   }
 
@@ -127,9 +133,10 @@ export class LogIngest implements Consumer, IngestFigures {
       await this.#room.wait(RETRY_MS, signal); // G2
   }
 
-  async #accept(batch: LogBatch, receipt: Receipt): Promise<void> {
+  /** False when it has to come again: the store stops, or too much waits for a hole. */
+  async #accept(batch: LogBatch, receipt: Receipt): Promise<boolean> {
     const writer = await this.#writerOf(batch.key);
-    if (writer === undefined) return; // stopping: the message comes again
+    if (writer === undefined) return false;
     const { complete, dirtySince } = writer;
     const patience = this.#schedule.patience(writer);
     const { position, bytes, final } = batch;
@@ -140,10 +147,11 @@ export class LogIngest implements Consumer, IngestFigures {
       acknowledge([receipt]);
       this.#trim.acknowledged();
     }
-    if (accepted !== "held") return;
+    if (accepted !== "held") return accepted !== "refused";
     this.#deps.tail.changed(batch.key.taskId, writer.complete === complete ? "bytes" : "sources");
     const sooner = dirtySince === undefined || this.#schedule.patience(writer) < patience;
     if (sooner || this.#schedule.isDue(writer, this.#inHand, Date.now())) this.#due.wake();
+    return true;
   }
 
   /** Runs what changes a writer, and keeps the sums over all writers. */
