@@ -55,12 +55,11 @@ export function describeLifeCycle(openStage: StageFactory): void {
 
   test("a stop asks politely first: the command may still clean up", async () => {
     await using stage = await openStage();
-    const task = workload(
-      stage,
-      "trap 'echo cleaning up; exit 5' TERM; echo ready; while :; do sleep 0.05; done",
-    );
+    const script = "trap 'echo cleaning up; exit 5' TERM; echo > $DATA/ready; while :; do sleep 0.05; done";
+    const task = workload(stage, script, { spec: { mounts: [dataMount(stage)] } });
     await stage.runtime.launch(task);
-    await untilRunning(stage, task);
+    // Running says that the command was started, not that it has set its trap.
+    await waitFor("the command has set its trap", () => stage.storage.read("ready"));
     await stage.runtime.stop(task, { graceSeconds: 30 });
     await stage.runtime.stop(task, { graceSeconds: 30 });
     expect(await untilEnded(stage, task)).toMatchObject([{ state: "Stopped", exitCode: 5, reason: null }]);
