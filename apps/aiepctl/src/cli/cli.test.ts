@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { nearest } from "@aiep/contracts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -120,6 +122,29 @@ describe("completion", () => {
     expect(words("mltask", "stop", "abcd", "")).toBe("task");
     expect(words("mltask", "explain", "")).toBe("field");
     expect(words("completion", "")).toEqual(["bash", "zsh", "fish"]);
+  });
+
+  it("works in bash, for --option=value too, and leaves file names to the shell", async () => {
+    await using place = await Workplace.create();
+    const main = new URL("../main.ts", import.meta.url).pathname;
+    const program = `#!/bin/sh\nexec "${process.execPath}" --conditions=aiep:source "${main}" "$@"\n`;
+    const path = await place.write("aiepctl", program, 0o755);
+    const script = (await place.run(["completion", "bash"])).stdout;
+    const complete = async (...typed: string[]) => {
+      const ask = `compopt() { echo files; }; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _aiepctl; echo "\${COMPREPLY[*]}"`;
+      const answer = await promisify(execFile)("bash", ["-c", `${script}${ask}`, "bash", path, ...typed]);
+      return answer.stdout.trim();
+    };
+    expect(await complete("mltask", "st")).toBe("stop status");
+    expect(await complete("mltask", "init", "--mode", "d")).toBe("ddp");
+    expect(await complete("mltask", "init", "--mode", "=", "d")).toBe("ddp");
+    expect(await complete("mltask", "init", "--mode", "=")).toBe("standalone ddp ps-worker");
+    expect(await complete("mltask", "run", "--task-config", "=", "d")).toBe("files");
+  });
+
+  it("marks file names by a word that a shell can compare", async () => {
+    await using place = await Workplace.create();
+    expect((await place.run(["__complete", "--", "mltask", "run", "-f", ""])).stdout).toBe(":files\n");
   });
 
   it("never breaks the line being typed", async () => {

@@ -13,11 +13,17 @@ type Wanted =
 
 export async function run(context: CommandContext): Promise<number> {
   const words = context.args[0] === "--" ? context.args.slice(1) : context.args;
-  const typed = words.at(-1) ?? "";
-  const candidates = await resolve(context, complete(words));
-  const lines = candidates
-    .filter(([word]) => word.startsWith(typed) || word === ":files")
-    .map(([word, about]) => `${word}\t${about}\n`);
+  const last = words.at(-1) ?? "";
+  const [assigned = "", option = ""] = /^(--[^=]+)=/.exec(last) ?? [];
+  const typed = last.slice(assigned.length);
+  const candidates = await resolve(
+    context,
+    complete(assigned === "" ? words : [...words.slice(0, -1), option, typed]),
+  );
+  const lines = candidates.flatMap(([word, about]) => {
+    if (word === ":files") return [":files\n"];
+    return word.startsWith(typed) ? [`${assigned}${word}${about === "" ? "" : `\t${about}`}\n`] : [];
+  });
   context.terminal.out(lines.join(""));
   return EXIT.ok;
 }
