@@ -1,9 +1,12 @@
 /**
  * What every service does the same way.
- * config · logging · telemetry · sql (pool, commit queue, lease) · outbox · bus · inbox · auth · directory · http ·
+ * async · config · logging · telemetry · sql (pool, commit queue, lease) · outbox · bus · inbox · auth · directory · http ·
  * lifecycle · failpoints
  */
 
+export { type BackoffOptions, backoffMs } from "./async/backoff.ts";
+export { createLimiter, type Limiter } from "./async/limiter.ts";
+export { pause, WakeUp, within } from "./async/wait.ts";
 export { type Principal, principalOf } from "./auth/principal.ts";
 export {
   createTokenVerifier,
@@ -113,5 +116,6 @@ export {
   type SqlResult,
 } from "./sql/pool.ts";
 export { format, fromJson, rowsOf, type Sql, type SqlValue, sql } from "./sql/sql.ts";
+export { hasCode } from "./system-error.ts";
 export { startTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
 export { currentTraceparent, runWithTraceparent, span } from "./telemetry/tracing.ts";

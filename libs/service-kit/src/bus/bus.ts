@@ -8,6 +8,7 @@
 import { AiepError } from "@aiep/contracts";
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection, type NodeConnectionOptions } from "@nats-io/transport-node";
+import { within } from "../async/wait.ts";
 import type { Logger } from "../logging/logger.ts";
 import { type Capabilities, capabilitiesOf } from "./capabilities.ts";
 import { inboxPrefix } from "./permissions.ts";
@@ -116,12 +117,8 @@ class NatsBus implements Bus {
 
   async drain(timeoutMs = 5_000): Promise<void> {
     if (this.#status === "connected" && !this.nc.isClosed()) {
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, timeoutMs);
-      });
-      await Promise.race([this.nc.drain().catch(() => undefined), late]);
-      clearTimeout(timer);
+      const drained = this.nc.drain().catch(() => undefined);
+      await within(timeoutMs, drained, undefined);
     }
     await this.close();
   }

@@ -5,6 +5,7 @@
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { API_VERSION } from "@aiep/contracts";
+import { within } from "../async/wait.ts";
 import type { HttpServerDeps } from "./server.ts";
 
 export interface Probes {
@@ -100,15 +101,10 @@ function json(status: number, body: unknown): Answer {
 }
 
 async function problemOf(check: () => void | Promise<void>): Promise<string | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<string>((resolve) => {
-    timer = setTimeout(resolve, CHECK_TIMEOUT_MS, `no answer within ${CHECK_TIMEOUT_MS} ms`);
-  });
   try {
-    return await Promise.race([Promise.resolve(check()).then(() => null), timeout]);
+    const fine = Promise.resolve(check()).then(() => null);
+    return await within(CHECK_TIMEOUT_MS, fine, `no answer within ${CHECK_TIMEOUT_MS} ms`);
   } catch (error) {
     return error instanceof Error ? error.message : "failed";
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -6,9 +6,10 @@
  * letter is on the bus before its message is terminated. U4 one batch at a time, whatever has arrived by then: an idle
  * consumer adds no wait, a busy one works in batches.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { ConsumerDefinition } from "@aiep/contracts";
 import type { ConsumerMessages, JsMsg } from "@nats-io/jetstream";
+import { backoffMs } from "../async/backoff.ts";
+import { pause } from "../async/wait.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Failpoints } from "../failpoints/failpoints.ts";
 import type { Logger } from "../logging/logger.ts";
@@ -92,7 +93,7 @@ export class PullLoop {
         if (this.#stopping.signal.aborted) break;
         failures += 1;
         this.#log.warn({ err: error, failures }, "cannot pull; trying again");
-        await this.#pause(Math.min(2_000, 100 * 2 ** failures));
+        await pause(backoffMs(failures, { floorMs: 200, capMs: 2_000 }), this.#stopping.signal);
       }
     }
     this.#open = undefined;
@@ -164,7 +165,7 @@ export class PullLoop {
         { messages: held.length, failures },
         "messages are kept until the database or the bus is back",
       );
-      await this.#pause(Math.min(2_000, 50 * 2 ** failures));
+      await pause(backoffMs(failures, { floorMs: 100, capMs: 2_000 }), this.#stopping.signal);
     }
     if (rest.length === 0) this.#fineAt = performance.now();
   }
@@ -213,9 +214,5 @@ export class PullLoop {
       this.#log.warn({ err: error, seq: message.streamSequence }, "dead letter not written; trying again");
       return false;
     }
-  }
-
-  async #pause(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
   }
 }

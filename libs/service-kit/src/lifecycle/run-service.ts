@@ -5,6 +5,7 @@
  * never keeps the others from running. V3 whatever was opened before a failed start is released. V4 signal handlers are
  * gone when it is over. V5 registering for a phase that has begun is an error: the hook would never run.
  */
+import { within } from "../async/wait.ts";
 import type { Logger } from "../logging/logger.ts";
 
 /**
@@ -166,12 +167,8 @@ class ServiceScope implements Scope {
 
   /** V2. */
   async #runHook(phase: ShutdownPhase, { name, fn }: Hook, timeoutMs: number): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<"late">((resolve) => {
-      timer = setTimeout(() => resolve("late"), timeoutMs);
-    });
     try {
-      const ended = await Promise.race([Promise.resolve().then(fn), late]);
+      const ended = await within(timeoutMs, Promise.resolve().then(fn), "late");
       if (ended !== "late") return true;
       this.#log.warn({ phase, hook: name, timeoutMs }, "shutdown hook did not end in time");
       return false;
@@ -179,8 +176,6 @@ class ServiceScope implements Scope {
       this.failed = true;
       this.#log.error({ phase, hook: name, err: error }, "shutdown hook failed");
       return true;
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

@@ -14,6 +14,7 @@ import {
   ParentBasedSampler,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
+import { within } from "../async/wait.ts";
 import { observeProcess } from "./process-metrics.ts";
 
 export interface TelemetryOptions {
@@ -73,7 +74,8 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     metricsText: async () => await reader.text(),
     shutdown: async () => {
       stopObserving();
-      await bounded(Promise.allSettled([tracers.shutdown(), meters.shutdown()]));
+      const flushed = Promise.allSettled([tracers.shutdown(), meters.shutdown()]);
+      await within(SHUTDOWN_MS, flushed, undefined);
       trace.disable();
       metrics.disable();
       context.disable();
@@ -95,13 +97,4 @@ async function otlpParts(endpoint: string) {
     exportIntervalMillis: 15_000,
   });
   return { spans: new OTLPTraceExporter({ url: `${base}/v1/traces` }), metrics };
-}
-
-async function bounded(work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, SHUTDOWN_MS);
-  });
-  await Promise.race([work, timeout]);
-  clearTimeout(timer);
 }
