@@ -13,6 +13,8 @@ export interface HttpContext {
   readonly directory: DirectorySource;
   readonly streams: StreamRegistry;
   readonly metrics: RequestMetrics;
+  /** Aborted when the server stops its intake: whoever waits for news is answered with what there is. */
+  readonly intake: AbortSignal;
   /** Methods by route pattern, for 405 and its Allow header. */
   readonly routes: { readonly method: string; readonly pattern: RegExp }[];
 }

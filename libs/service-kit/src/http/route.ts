@@ -31,7 +31,7 @@ export interface RouteRequest<Route extends RouteDefinition> {
   readonly lastEventId: string | undefined;
   readonly requestId: string;
   readonly traceparent: string | undefined;
-  /** Aborted when the caller goes away or the server closes its streams. */
+  /** Aborted when the caller goes away; of a read that is no download also when the server stops its intake. */
   readonly signal: AbortSignal;
   readonly raw: FastifyRequest;
 }
@@ -99,7 +99,7 @@ async function answer<const Route extends RouteDefinition>(
   if (route.admin === true && !principal.isAdmin) {
     throw new AiepError("FORBIDDEN", "Only the role admin of the directory may do this.");
   }
-  const request = requestOf(route, raw, principal, abortedWith(raw, reply));
+  const request = requestOf(route, raw, principal, abortedWith(raw, reply, intakeOf(context, route)));
   const outcome = await audited(context, route, request, async () => await handler(request, reply));
   // A stream has begun to answer by itself; Fastify waits for the reply, not for a value.
   if (route.produces === "sse" || route.produces === "text") return reply;
@@ -188,10 +188,19 @@ function idempotencyKey(raw: FastifyRequest): string | undefined {
   return key;
 }
 
-/** Aborted when the caller goes away before the answer is whole. */
-function abortedWith(raw: FastifyRequest, reply: FastifyReply): AbortSignal {
+/** Reads may wait for news and are let go at once; writes and downloads are work and get the drain's time. */
+function intakeOf({ intake }: HttpContext, route: RouteDefinition): AbortSignal | undefined {
+  return route.method === "GET" && route.produces !== "text" ? intake : undefined;
+}
+
+/** Aborted when the caller goes away before the answer is whole, or with `intake`. */
+function abortedWith(raw: FastifyRequest, reply: FastifyReply, intake: AbortSignal | undefined): AbortSignal {
   const controller = new AbortController();
+  const stop = () => controller.abort();
+  if (intake?.aborted === true) stop();
+  intake?.addEventListener("abort", stop, { once: true });
   reply.raw.once("close", () => {
+    intake?.removeEventListener("abort", stop);
     if (!reply.raw.writableFinished) controller.abort();
   });
   if (raw.raw.destroyed && raw.raw.errored !== null) controller.abort();

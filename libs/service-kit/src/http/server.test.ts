@@ -1,4 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -6,13 +7,13 @@ import { join } from "node:path";
 import { directory, MAX_TOKEN_SECONDS, type Problem, ROUTES, TOKEN_AUDIENCE } from "@aiep/contracts";
 import { exportJWK, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createTokenVerifier } from "../auth/token-verifier.ts";
+import { createTokenVerifier, type TokenVerifier } from "../auth/token-verifier.ts";
 import { DirectoryIndex } from "../directory/directory-index.ts";
 import { fixedDirectory } from "../directory/directory-source.ts";
 import { createLogger } from "../logging/logger.ts";
 import { startTelemetry, type Telemetry } from "../telemetry/telemetry.ts";
 import { registerRoute } from "./route.ts";
-import { createHttpServer, type HttpServer } from "./server.ts";
+import { createHttpServer, type HttpLimits, type HttpServer } from "./server.ts";
 import { type SseStream, sse } from "./sse.ts";
 
 const people = new DirectoryIndex(
@@ -37,6 +38,7 @@ const theirs = generateKeyPairSync("ec", { namedCurve: "P-256" });
 let folder: string;
 let telemetry: Telemetry;
 let server: HttpServer;
+let tokens: TokenVerifier;
 let url: string;
 let probeUrl: string;
 const streams: SseStream[] = [];
@@ -76,6 +78,22 @@ async function call(path: string, init: RequestInit & { as?: string; token?: str
   return { response, text, problem };
 }
 
+async function startServer(limits: HttpLimits): Promise<HttpServer> {
+  return await createHttpServer({
+    service: "test",
+    version: "0.1.0",
+    host: "127.0.0.1",
+    port: 0,
+    probePort: 0,
+    log,
+    telemetry,
+    tokens,
+    directory: fixedDirectory(people),
+    checks: [{ name: "nothing", check: () => undefined }],
+    limits,
+  });
+}
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "aiep-http-"));
   const jwks = join(folder, "jwks.json");
@@ -84,19 +102,8 @@ beforeAll(async () => {
     JSON.stringify({ keys: [{ ...(await exportJWK(ours.publicKey)), kid: "k1", alg: "ES256" }] }),
   );
   telemetry = await startTelemetry({ service: "test", version: "0" });
-  server = await createHttpServer({
-    service: "test",
-    version: "0.1.0",
-    host: "127.0.0.1",
-    port: 0,
-    probePort: 0,
-    log,
-    telemetry,
-    tokens: await createTokenVerifier({ jwks, log }),
-    directory: fixedDirectory(people),
-    checks: [{ name: "nothing", check: () => undefined }],
-    limits: { streamsPerUser: 2, bodyBytes: 2048, closeTimeoutMs: 1_000 },
-  });
+  tokens = await createTokenVerifier({ jwks, log });
+  server = await startServer({ streamsPerUser: 2, bodyBytes: 2048, closeTimeoutMs: 1_000 });
   registerRoute(server.app, ROUTES.whoami, async ({ principal }) => {
     if (principal.user === "root") throw new TypeError("a fault with a secret inside");
     return {
@@ -355,6 +362,48 @@ describe("probes", () => {
     expect((await fetch(`${probeUrl}/livez`)).status).toBe(200);
     const { problem } = await call("/v1/tasks/abcdef/events", { as: "alice" });
     expect(problem?.code).toBe("SHUTTING_DOWN");
+  });
+});
+
+describe("shutdown", () => {
+  it("answers requests that wait, and neither they nor silent connections hold it up", async () => {
+    await using closing = await startServer({ closeTimeoutMs: 60_000 });
+    const waiting = Promise.withResolvers<void>();
+    registerRoute(closing.app, ROUTES.listLogNodes, async ({ signal }) => {
+      waiting.resolve();
+      await once(signal, "abort");
+      return { body: { items: [], next_cursor: null } };
+    });
+    const { url: address } = await closing.listen();
+    const silent = connect(Number(new URL(address).port), "127.0.0.1");
+    await once(silent, "connect");
+    const answer = fetch(`${address}/v1/tasks/abcdef/logs/nodes`, {
+      headers: { authorization: `Bearer ${await token("alice")}` },
+    });
+    await waiting.promise;
+    closing.stopIntake();
+    expect((await answer).status).toBe(200);
+    await Promise.all([once(silent, "close"), closing.close()]);
+  });
+
+  it("lets a write that runs come to its end", async () => {
+    await using closing = await startServer({ closeTimeoutMs: 60_000 });
+    const [running, finish] = [Promise.withResolvers<AbortSignal>(), Promise.withResolvers<void>()];
+    registerRoute(closing.app, ROUTES.deleteTask, async ({ signal }) => {
+      running.resolve(signal);
+      await finish.promise;
+      return undefined;
+    });
+    const { url: address } = await closing.listen();
+    const answer = fetch(`${address}/v1/tasks/abcdef`, {
+      method: "DELETE",
+      headers: { authorization: `Bearer ${await token("alice")}` },
+    });
+    const signal = await running.promise;
+    closing.stopIntake();
+    expect(signal.aborted).toBe(false);
+    finish.resolve();
+    expect((await answer).status).toBe(204);
   });
 });
 

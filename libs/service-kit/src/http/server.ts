@@ -4,6 +4,7 @@
  *
  * Owns both listeners. Never knows a route's meaning: routes are registered with `registerRoute`.
  */
+import type { Socket } from "node:net";
 import { AiepError, API_VERSION, type Problem } from "@aiep/contracts";
 import underPressure from "@fastify/under-pressure";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
@@ -57,7 +58,10 @@ export interface HttpServer extends AsyncDisposable {
   listen(): Promise<{ readonly url: string; readonly probeUrl: string }>;
   /** First-time work is done: /startupz and /readyz may say yes. */
   started(): void;
-  /** /readyz says no, new streams are refused, open event streams are ended so that clients resume elsewhere. */
+  /**
+   * /readyz says no, new streams are refused, open event streams are ended so that clients resume elsewhere, and requests
+   * that wait for news are answered with what there is.
+   */
   stopIntake(): void;
   /** Waits for running requests, then closes both ports. */
   close(): Promise<void>;
@@ -91,8 +95,10 @@ export async function createHttpServer(deps: HttpServerDeps): Promise<HttpServer
     frameworkErrors: (error, request, reply) => void answerError(deps.log, error, request, reply),
     exposeHeadRoutes: false,
   });
+  const intake = new AbortController();
   const context: HttpContext = {
     log,
+    intake: intake.signal,
     tokens: deps.tokens,
     directory: deps.directory,
     streams: new StreamRegistry(limits.streamsPerUser ?? 32),
@@ -116,20 +122,28 @@ export async function createHttpServer(deps: HttpServerDeps): Promise<HttpServer
       throw new AiepError("ROUTE_NOT_FOUND", "This service has no API description.");
     return await reply.header("x-api-version", API_VERSION).send(deps.openapi);
   });
-  return serverOf(app, context, probes, deps);
+  return serverOf(app, context, intake, probes, deps);
 }
 
 function serverOf(
   app: FastifyInstance,
   context: HttpContext,
+  intake: AbortController,
   probes: Probes,
   deps: HttpServerDeps,
 ): HttpServer {
   const { limits = {} } = deps;
+  const silent = trackSilent(app);
+  const stopIntake = () => {
+    probes.stopIntake();
+    context.streams.close();
+    intake.abort();
+  };
   let closing: Promise<void> | undefined;
   const close = () => {
     closing ??= (async () => {
-      context.streams.close();
+      stopIntake();
+      for (const socket of silent) socket.destroy();
       const force = setTimeout(
         () => app.server.closeAllConnections(),
         limits.closeTimeoutMs ?? CLOSE_TIMEOUT_MS,
@@ -144,17 +158,25 @@ function serverOf(
     app,
     listen: async () => {
       const url = await app.listen({ host: deps.host, port: deps.port });
-      app.server.on("connection", (socket) => socket.setNoDelay(true));
       return { url, probeUrl: await probes.listen() };
     },
     started: () => probes.started(),
-    stopIntake: () => {
-      probes.stopIntake();
-      context.streams.close();
-    },
+    stopIntake,
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Connections that never carried a request. Node does not count them as idle, so closing would wait for them. */
+function trackSilent(app: FastifyInstance): ReadonlySet<Socket> {
+  const silent = new Set<Socket>();
+  app.server.on("connection", (socket) => {
+    socket.setNoDelay(true);
+    silent.add(socket);
+    socket.once("close", () => silent.delete(socket));
+  });
+  app.server.on("request", ({ socket }) => silent.delete(socket));
+  return silent;
 }
 
 function acceptBodies(app: FastifyInstance): void {
