@@ -224,6 +224,12 @@ export const ERRORS = {
     title: "There is no such code package in the group",
     hint: "Upload it with POST /v1/code-packages or --upload-code.",
   },
+  CODE_PACKAGE_UNKNOWN: {
+    status: 404,
+    retry: "never",
+    title: "There is no such code package",
+    hint: "Check the id; packages of groups you are not in are not shown.",
+  },
   CODE_PACKAGE_NOT_ZIP: {
     status: 422,
     retry: "never",

@@ -212,7 +212,7 @@ export const ROUTES = {
     params: z.strictObject({ code_package_id: codePackageId }),
     status: 200,
     response: codePackageView,
-    errors: ["CODE_PACKAGE_NOT_FOUND"],
+    errors: ["CODE_PACKAGE_UNKNOWN"],
   }),
   whoami: define({
     operationId: "whoami",

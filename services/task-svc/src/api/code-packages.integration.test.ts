@@ -71,9 +71,10 @@ describe("a good upload", () => {
     expect(await filesOnDisk()).toEqual([`${sha256}.zip`]);
 
     expect((await api.call("vera", "GET", `/v1/code-packages/${view.id}`)).body).toEqual(first.body);
-    expect(problemOf(await api.call("eve", "GET", `/v1/code-packages/${view.id}`)).code).toBe(
-      "CODE_PACKAGE_NOT_FOUND",
-    );
+    expect(problemOf(await api.call("eve", "GET", `/v1/code-packages/${view.id}`))).toMatchObject({
+      status: 404,
+      code: "CODE_PACKAGE_UNKNOWN",
+    });
 
     const body = { ...submission(), code_package_id: view.id };
     expect(detailOf(await api.call("ada", "POST", "/v1/tasks", { body })).code_package_id).toBe(view.id);

@@ -47,7 +47,7 @@ export async function getCodePackage(
   const groups = visibleGroups(principal);
   const found = await store.codePackage(id);
   if (found === undefined || !(groups === "all" || groups.includes(found.groupId)))
-    throw new AiepError("CODE_PACKAGE_NOT_FOUND", `There is no code package ${id} in your groups.`);
+    throw new AiepError("CODE_PACKAGE_UNKNOWN", `There is no code package ${id} in your groups.`);
   return found;
 }
 
