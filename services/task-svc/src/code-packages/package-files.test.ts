@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -92,12 +92,15 @@ describe("receiving a code package", () => {
     expect(await box.files()).toEqual([]);
   });
 
-  test("removes at start what a crash left, and keeps the packages", async () => {
+  test("removes at start what a crash left an hour ago, keeps uploads of other replicas and the packages", async () => {
     await using box = await sandbox();
     await mkdir(join(box.dir, "incoming"));
-    await writeFile(join(box.dir, "incoming", "half.zip"), "half");
+    const [old, young] = ["old", "young"].map((name) => join(box.dir, "incoming", `${name}.zip`));
+    for (const path of [old, young]) await writeFile(path ?? "", "half");
+    const twoHoursAgo = new Date(Date.now() - 7_200_000);
+    await utimes(old ?? "", twoHoursAgo, twoHoursAgo);
     await writeFile(join(box.dir, `${sha256}.zip`), bytes);
     await openCodePackageFiles(box.dir, limits);
-    expect(await box.files()).toEqual([`${sha256}.zip`]);
+    expect(await box.files()).toEqual([`${sha256}.zip`, "incoming/young.zip"].toSorted());
   });
 });

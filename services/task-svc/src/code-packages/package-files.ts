@@ -5,10 +5,11 @@
  * P1 an upload is never held in memory: it streams into a temporary file, counted and hashed on the way, and is cut off
  *    the moment it is longer than the limit.
  * P2 a file named `<sha256>.zip` is whole, checked and on disk: it gets that name by rename, after fsync.
- * P3 a refusal, an aborted upload and a crash leave nothing: the temporary file is removed, at the latest by `open`.
+ * P3 a refusal, an aborted upload and a crash leave nothing: the temporary file is removed, at the latest by
+ *    an `open` an hour later (the folder may be shared: a younger file may be another replica's upload).
  */
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AiepError } from "@aiep/contracts";
 import { type CodePackageLimits, sizeText } from "./limits.ts";
@@ -35,6 +36,7 @@ export interface CodePackageFiles {
 }
 
 const INCOMING = "incoming";
+const ABANDONED_MS = 3_600_000;
 
 export async function openCodePackageFiles(
   dir: string,
@@ -42,8 +44,7 @@ export async function openCodePackageFiles(
 ): Promise<CodePackageFiles> {
   const incoming = join(dir, INCOMING);
   await mkdir(incoming, { recursive: true, mode: 0o700 });
-  // P3: whatever is here belongs to uploads that died with an earlier process.
-  for (const name of await readdir(incoming)) await rm(join(incoming, name), { force: true });
+  await removeAbandoned(incoming);
 
   const pathOf = (sha256: string) => join(dir, `${sha256}.zip`);
   return {
@@ -69,6 +70,15 @@ export async function openCodePackageFiles(
       }
     },
   };
+}
+
+/** P3: an upload that was not written to for an hour died with its process. */
+async function removeAbandoned(incoming: string): Promise<void> {
+  for (const name of await readdir(incoming)) {
+    const path = join(incoming, name);
+    const file = await stat(path).catch(() => undefined); // another replica finished or removed it
+    if (file !== undefined && Date.now() - file.mtimeMs > ABANDONED_MS) await rm(path, { force: true });
+  }
 }
 
 /** P1: to disk, counted and hashed; synced, so that the rename that follows names whole contents (P2). */
