@@ -1,6 +1,6 @@
 /** Settings of the store and of the agent, from their environments. */
 import { AiepError } from "@aiep/contracts";
-import { type Environment, loadConfig, serviceEnvironment } from "@aiep/service-kit";
+import { type Environment, loadConfig, serviceEnvironment, unsafeSwitches } from "@aiep/service-kit";
 import * as z from "zod";
 import type { S3Location } from "./store/objects/s3.ts";
 
@@ -31,6 +31,7 @@ export function loadStoreConfig(env: Environment) {
       config.AIEP_LOG_STORE_SECRET_KEY,
     ),
     keepMs: config.AIEP_LOG_RETENTION_DAYS * DAY_MS,
+    unsafe: unsafeSwitches(config.AIEP_ENV, config.AIEP_UNSAFE_DISABLE),
   };
 }
 

@@ -57,6 +57,7 @@ await runService({
           logFile: config.AIEP_FAILPOINT_LOG,
           log,
         }),
+        unsafe: config.unsafe,
         env: config.AIEP_ENV,
         http: {
           host: config.AIEP_HTTP_HOST,

@@ -13,6 +13,7 @@ import {
   type SqlPool,
   type Telemetry,
   type TokenVerifier,
+  type UnsafeSwitches,
   verifyTopology,
 } from "@aiep/service-kit";
 import { registerLogRoutes } from "./api/routes.ts";
@@ -35,6 +36,8 @@ export interface LogServiceDeps {
   readonly tokens: TokenVerifier;
   readonly directory: DirectorySource;
   readonly failpoints: Failpoints;
+  /** Negative controls, in tests alone. */
+  readonly unsafe?: UnsafeSwitches;
   readonly env: string;
   readonly http: { readonly host: string; readonly port: number; readonly probePort: number };
   readonly version: { readonly version: string; readonly gitCommit?: string };
@@ -73,7 +76,16 @@ export async function startLogService(
     limits: deps.limits ?? {},
   });
   scope.defer("release", "ingest figures", observeIngest(telemetry.meter, ingest));
-  const projection = createTaskProjection({ bus, pool, log, telemetry, failpoints, env, tail });
+  const projection = createTaskProjection({
+    bus,
+    pool,
+    log,
+    telemetry,
+    failpoints,
+    env,
+    tail,
+    ...(deps.unsafe === undefined ? {} : { unsafe: deps.unsafe }),
+  });
 
   const { host, port, probePort } = deps.http;
   const http = await createHttpServer({

@@ -99,7 +99,15 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
     pool,
     env: config.AIEP_ENV,
     definitions: TASK_COMMANDS,
-    handler: createCommandHandler({ store, directory, commits, address: config.address, clock, foreseeWait }),
+    handler: createCommandHandler({
+      store,
+      directory,
+      commits,
+      address: config.address,
+      clock,
+      foreseeWait,
+      forgetful: config.unsafe.has("inbox"),
+    }),
     ...shared,
   });
 

@@ -3,7 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { waitFor } from "@aiep/dev-servers";
 import type { Rig, Victim } from "../rig/rig.ts";
 
-/** Kills and starts again one after the other, until the load is done and each has been killed at least once. */
+const MOST_KILLS_EACH = 6;
+
+/** Kills and starts again one after the other, until the load is done, each of them at least once and a few times at most. */
 export async function killAtRandom(
   rig: Rig,
   victims: readonly Victim[],
@@ -11,7 +13,9 @@ export async function killAtRandom(
   loadIsDone: () => boolean,
 ): Promise<ReadonlyMap<Victim, number>> {
   const kills = new Map<Victim, number>(victims.map((victim) => [victim, 0]));
-  while (!loadIsDone() || [...kills.values()].some((times) => times === 0)) {
+  const most = MOST_KILLS_EACH * victims.length; // so that the load gets on in between
+  for (let round = 0; round < most; round++) {
+    if (loadIsDone() && ![...kills.values()].includes(0)) break;
     await sleep(200 + random() * 800); // the random moment itself, not a wait for something
     const fewest = [...kills].filter(([, times]) => times === Math.min(...kills.values()));
     const among = random() < 0.5 ? fewest : [...kills];

@@ -15,11 +15,16 @@ it("I1–I6, I8–I10: 200 tasks keep every promise while all five processes are
   await withRig({}, async (rig) => {
     const load = submitLoad(rig, { tasks: TASKS, seed });
     let done = false;
-    const loaded = load.finally(() => {
-      done = true;
-    });
+    const ended = load
+      .then(async (asked) => {
+        await comeToRest(rig, 150_000, "tasks");
+        return asked;
+      })
+      .finally(() => {
+        done = true;
+      });
     const [asked, kills] = await Promise.all([
-      loaded,
+      ended,
       killAtRandom(
         rig,
         ["task-svc", "log-svc", "log-agent", "nats", "database"],
@@ -27,7 +32,7 @@ it("I1–I6, I8–I10: 200 tasks keep every promise while all five processes are
         () => done,
       ),
     ]);
-    await comeToRest(rig, 120_000);
+    await comeToRest(rig, 90_000, "everything");
     const history = await readHistory(rig, asked);
     console.log(
       `kills: ${[...kills].map(([name, times]) => `${name} ${times}`).join(", ")}; ${history.outbox.length} changes`,

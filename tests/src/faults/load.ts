@@ -22,19 +22,26 @@ export interface LoadOptions {
   readonly cpu?: number;
   /** Clients that submit at the same time. */
   readonly clients?: number;
+  /** Stops every so-manieth task for certain; default: one in ten, by the seed. */
+  readonly stopEvery?: number;
 }
 
 /** Submits all, each by a client that asks until it is answered; every tenth fails, every tenth is stopped. */
 export async function submitLoad(
   rig: Rig,
-  { tasks, seed, cpu = 2, clients = 4 }: LoadOptions,
+  { tasks, seed, cpu = 2, clients = 4, stopEvery }: LoadOptions,
 ): Promise<Asked> {
   const random = randomFrom(seed);
   const accepted: AcceptedSubmit[] = [];
   const expected = new Map<string, Expectation>();
   const wishes: (TaskWish & { readonly stop: boolean })[] = Array.from({ length: tasks }, (_, index) => {
     const kind = random();
-    return { key: `task-${seed}-${index}`, cpu, exitCode: kind < 0.1 ? 3 : 0, stop: kind > 0.9 };
+    return {
+      key: `task-${seed}-${index}`,
+      cpu,
+      exitCode: kind < 0.1 ? 3 : 0,
+      stop: stopEvery === undefined ? kind > 0.9 : index % stopEvery === 1,
+    };
   });
   for (const { key, exitCode } of wishes)
     expected.set(key, { lines: DEFAULT_LINES, end: exitCode === 0 ? "Succeeded" : "Failed" });

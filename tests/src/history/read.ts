@@ -157,7 +157,7 @@ const count = async (pool: SqlPool, statement: string): Promise<number> =>
   (await pool.query<{ n: number }>(statement))[0]?.n ?? 0;
 
 /** Waits until nothing is under way any more; says what still was when the time is up. */
-export async function comeToRest(rig: Rig, timeoutMs: number, expectAll = true): Promise<void> {
+export async function comeToRest(rig: Rig, timeoutMs: number, what: "tasks" | "everything"): Promise<void> {
   await using truth = rig.pool("task-svc");
   await using logs = rig.pool("log-svc");
   const deadline = performance.now() + timeoutMs;
@@ -172,7 +172,7 @@ export async function comeToRest(rig: Rig, timeoutMs: number, expectAll = true):
     },
     left(),
   );
-  if (!expectAll) return;
+  if (what === "tasks") return;
   await waitFor(
     "every event is published",
     async () => (await count(truth, "SELECT COUNT(*) AS n FROM outbox WHERE published_at IS NULL")) === 0,

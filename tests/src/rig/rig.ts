@@ -13,7 +13,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TaskDetail } from "@aiep/contracts";
+import { CONSUMERS, type TaskDetail } from "@aiep/contracts";
 import {
   DATABASES,
   endNodes,
@@ -57,6 +57,7 @@ export interface RigOptions extends StartOptions {
   readonly front?: boolean;
 }
 
+const ACK_WAIT_SECONDS = 5;
 const log = createLogger({ service: "rig", level: "silent" });
 
 export class Rig implements AsyncDisposable {
@@ -117,9 +118,15 @@ export class Rig implements AsyncDisposable {
     else await this.program(name).start(options);
   }
 
-  /** Streams and consumers, as after a deployment or a wipe. */
+  /**
+   * Streams and consumers, as after a deployment or a wipe; but what a killed service had in hand comes again after
+   * seconds, not half a minute.
+   */
   async topology(): Promise<void> {
     await runOnce(topologyProgram(this.#parts), new AbortController().signal);
+    const { jsm } = await this.bus();
+    for (const { stream, durable } of Object.values(CONSUMERS))
+      await jsm.consumers.update(stream, durable, { ack_wait: ACK_WAIT_SECONDS * 1e9 });
   }
 
   /** Accepted once, however often it has to be asked for (I1, I2). */

@@ -5,7 +5,7 @@
  *    changes nothing more: the task's id and the rejection's version follow from the command's id (I2).
  * M2 What may succeed later is thrown and delivered again; what cannot succeed is refused. Nothing is dropped (D9).
  */
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import {
   AiepError,
   type DataOf,
@@ -37,6 +37,8 @@ export interface CommandHandlerDeps {
   readonly commits: CommitQueue;
   readonly address: { readonly env: string; readonly source: string };
   readonly clock: () => Date;
+  /** Negative control of the inbox: no command is known again, neither by its row nor by the id of its task. Tests only. */
+  readonly forgetful?: boolean;
   readonly foreseeWait?: SubmitDeps["foreseeWait"] | undefined;
 }
 
@@ -65,7 +67,10 @@ async function perform(deps: CommandHandlerDeps, command: TaskCommand): Promise<
   if (command.definition === submitTask) {
     // The definition says which command it is; the compiler cannot tie it to the data.
     const { requested_by: _, ...body } = command.data as DataOf<typeof submitTask>;
-    await submit(deps, principal, body, { ...context, commandId: envelope.id });
+    await submit(deps, principal, body, {
+      ...context,
+      commandId: deps.forgetful === true ? randomUUID() : envelope.id,
+    });
   } else {
     const { task_id, grace_seconds } = command.data as DataOf<typeof stopTask>;
     await stop(deps, principal, task_id, { ...context, graceSeconds: grace_seconds });
