@@ -8,8 +8,7 @@
  */
 
 import { AiepError } from "@aiep/contracts";
-import { type PoolConnection as CoreConnection, type Pool as CorePool, createPool } from "mysql2";
-import type { PoolConnection } from "mysql2/promise";
+import { createPool, type Pool, type PoolConnection } from "mysql2";
 import { sqlError } from "./errors.ts";
 import { format, type Sql, type SqlValue, sql } from "./sql.ts";
 
@@ -61,15 +60,15 @@ export function createSqlPool(options: SqlPoolOptions): SqlPool {
     keepAliveInitialDelay: 30_000,
   });
   // Commands of a connection run in order, so the session is set before the first statement; should it fail, so does that.
-  core.on("connection", (connection: CoreConnection) => connection.query(SESSION, () => {}));
+  core.on("connection", (connection: PoolConnection) => connection.query(SESSION, () => {}));
   return new Mysql2Pool(core, options.statementTimeoutMs ?? 30_000);
 }
 
 class Mysql2Pool implements SqlPool {
-  readonly #core: CorePool;
+  readonly #core: Pool;
   readonly #timeoutMs: number;
 
-  constructor(core: CorePool, timeoutMs: number) {
+  constructor(core: Pool, timeoutMs: number) {
     this.#core = core;
     this.#timeoutMs = timeoutMs;
   }
@@ -122,18 +121,19 @@ class Mysql2Pool implements SqlPool {
   }
 
   async #acquire(): Promise<PoolConnection> {
-    try {
-      return await this.#core.promise().getConnection();
-    } catch (error) {
-      throw sqlError(error);
-    }
+    return await new Promise((resolve, reject) => {
+      this.#core.getConnection((error, connection) => {
+        if (error === null) resolve(connection);
+        else reject(sqlError(error));
+      });
+    });
   }
 }
 
 /** P1. */
 async function rollBack(connection: PoolConnection, timeout: number): Promise<void> {
   try {
-    await connection.query({ sql: "ROLLBACK", timeout });
+    await run(connection, "ROLLBACK", timeout);
     connection.release();
   } catch {
     connection.destroy();
@@ -150,28 +150,29 @@ class ConnectionExecutor implements SqlExecutor {
   }
 
   async query<Row extends object>(statement: string | Sql, values: readonly SqlValue[] = []): Promise<Row[]> {
-    return (await this.#run(textOf(statement, values))) as Row[]; // the caller's SELECT says so
+    return (await run(this.#connection, textOf(statement, values), this.#timeout)) as Row[]; // the caller's SELECT says so
   }
 
   async execute(statement: string | Sql, values: readonly SqlValue[] = []): Promise<SqlResult> {
-    return (await this.#run(textOf(statement, values))) as SqlResult; // a ResultSetHeader has both members
+    return (await run(this.#connection, textOf(statement, values), this.#timeout)) as SqlResult; // a ResultSetHeader has both members
   }
 
   async multi(statements: readonly (Sql | string)[]): Promise<readonly unknown[]> {
     if (statements.length === 0) return [];
     const texts = statements.map((statement) => textOf(statement, []));
-    const results = await this.#run(texts.join("; "));
+    const results = await run(this.#connection, texts.join("; "), this.#timeout);
     return texts.length === 1 ? [results] : (results as unknown[]); // one result a statement
   }
+}
 
-  async #run(text: string): Promise<unknown> {
-    try {
-      const [result] = await this.#connection.query({ sql: text, timeout: this.#timeout });
-      return result;
-    } catch (error) {
-      throw sqlError(error);
-    }
-  }
+/** The driver's callbacks rather than its promises, which take a stack trace a statement. */
+async function run(connection: PoolConnection, text: string, timeout: number): Promise<unknown> {
+  return await new Promise((resolve, reject) => {
+    connection.query({ sql: text, timeout }, (error, result) => {
+      if (error === null) resolve(result);
+      else reject(sqlError(error));
+    });
+  });
 }
 
 function textOf(statement: string | Sql, values: readonly SqlValue[]): string {
