@@ -6,11 +6,16 @@
  * C2 Memory holds live tasks only. Nothing is polled per task; once a minute the runtime's list is compared with them:
  *    workloads nobody knows are removed (I10), tasks whose workload is not listed are looked at again.
  */
-import type { Failpoints, Lease, Logger, Telemetry } from "@aiep/service-kit";
+import {
+  backoffMs,
+  type Failpoints,
+  type Lease,
+  type Logger,
+  pause,
+  type Telemetry,
+} from "@aiep/service-kit";
 import type { Observation, Runtime } from "../domain/runtime.ts";
 import type { TaskStore } from "../store/task-store.ts";
-import { backoffMs } from "./backoff.ts";
-import { delay } from "./delay.ts";
 import type { TaskNotifier } from "./notifier.ts";
 import type { QuotaOf, Wish } from "./quota-queue.ts";
 import { Term } from "./term.ts";
@@ -99,7 +104,7 @@ class LeasedController implements Controller {
         if (signal.aborted) return;
         failures += 1;
         this.#deps.log.error({ err: error, failures }, "controller term broke; beginning another one");
-        await delay(backoffMs(failures, { floorMs: 200, capMs: 10_000 }), signal);
+        await pause(backoffMs(failures, { floorMs: 200, capMs: 10_000 }), signal);
       }
     }
   }

@@ -8,7 +8,7 @@
  * W4 An error delays this task alone (I12), by its class: conflict → read again now; anything else → backoff.
  */
 import { AiepError } from "@aiep/contracts";
-import { type Failpoints, type Logger, runWithTraceparent } from "@aiep/service-kit";
+import { backoffMs, type Failpoints, type Limiter, type Logger, runWithTraceparent } from "@aiep/service-kit";
 import {
   applyObservation,
   applyTick,
@@ -26,9 +26,7 @@ import type { Observation, Runtime, WorkloadRef } from "../domain/runtime.ts";
 import { dutyOf, isEnded, type Task, workloadRefOf } from "../domain/task.ts";
 import { nodeEnded } from "../domain/verdict.ts";
 import type { TaskStore } from "../store/task-store.ts";
-import { backoffMs } from "./backoff.ts";
 import { refused, workloadOf } from "./launching.ts";
-import type { Limiter } from "./limiter.ts";
 import type { Applicant, QuotaQueue } from "./quota-queue.ts";
 
 export interface TaskWorkerDeps {

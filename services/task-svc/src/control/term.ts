@@ -1,12 +1,9 @@
 /** One holding of the controller's lease: the live tasks, each with its worker, from loading to the end (C1, C2). */
 import type { TaskId } from "@aiep/contracts";
-import type { Failpoints, Logger } from "@aiep/service-kit";
+import { backoffMs, createLimiter, type Failpoints, type Logger, pause, within } from "@aiep/service-kit";
 import type { Observation, Runtime, WorkloadRef } from "../domain/runtime.ts";
 import { attemptOf, dutyOf, type Task } from "../domain/task.ts";
 import type { TaskStore } from "../store/task-store.ts";
-import { backoffMs } from "./backoff.ts";
-import { delay } from "./delay.ts";
-import { createLimiter } from "./limiter.ts";
 import type { TaskChange } from "./notifier.ts";
 import { type QuotaOf, QuotaQueue, type Wish } from "./quota-queue.ts";
 import { TaskWorker, type TaskWorkerDeps } from "./task-worker.ts";
@@ -87,7 +84,7 @@ export class Term {
     await this.#beginAll();
     while (!signal.aborted) {
       await this.#persist("comparing with the runtime", async () => await this.#compare());
-      await delay(resyncMs, signal);
+      await pause(resyncMs, signal);
     }
   }
 
@@ -110,10 +107,8 @@ export class Term {
   async #beginAll(): Promise<void> {
     const few = createLimiter(BEGIN_AT_ONCE);
     const begin = async (worker: TaskWorker) => {
-      const patience = new AbortController();
       worker.kick();
-      await Promise.race([worker.idle(), delay(BEGIN_PATIENCE_MS, patience.signal)]);
-      patience.abort();
+      await within(BEGIN_PATIENCE_MS, worker.idle(), undefined);
     };
     await Promise.all([...this.#workers.values()].map(async (worker) => await few(() => begin(worker))));
   }
@@ -125,7 +120,7 @@ export class Term {
     } catch (error) {
       // Nobody else will tell us of it before the next term: look again.
       this.#deps.log.warn({ err: error, task_id: id }, "task cannot be read; trying again");
-      void delay(1000, this.#deps.signal).then(() => this.wake({ taskId: id, version: 0 }));
+      void pause(1000, this.#deps.signal).then(() => this.wake({ taskId: id, version: 0 }));
     } finally {
       this.#arriving.delete(id);
     }
@@ -185,7 +180,7 @@ export class Term {
       } catch (error) {
         const delayMs = backoffMs(failures, { floorMs: 200, capMs: 10_000 });
         log.warn({ err: error, failures, delay_ms: delayMs }, `${what} failed; trying again`);
-        await delay(delayMs, signal);
+        await pause(delayMs, signal);
       }
     }
   }

@@ -1,6 +1,6 @@
 /**
  * The seam between task-svc and what runs its tasks (D14). A runtime launches, stops and observes; it holds no task
- * state of its own and never decides whether a task succeeded: that is `domain/task.ts`, from what is observed.
+ * state of its own and never decides whether a task succeeded: that is life-cycle.ts, from what is observed.
  *
  * R1 Names are deterministic per (task, attempt): `launch` called again finds the workload it made before and starts
  *    nothing (I2, I3). A crash between "created there" and "saved here" is therefore harmless.

@@ -3,6 +3,7 @@
  * on", so a lost one costs time and no event.
  */
 import type { EventView } from "@aiep/contracts";
+import { WakeUp } from "@aiep/service-kit";
 import type { EventLog } from "../store/event-log.ts";
 import type { VisibleGroups } from "./access.ts";
 
@@ -34,36 +35,20 @@ export async function* followEvents(
   signal: AbortSignal,
 ): AsyncGenerator<EventView, void, void> {
   let position = from;
-  let pending = true;
-  let wake: (() => void) | undefined;
-  const stop = changes.onAny(() => {
-    pending = true;
-    wake?.();
-  });
-  const onAbort = () => wake?.();
-  signal.addEventListener("abort", onAbort);
+  const change = new WakeUp();
+  const stop = changes.onAny(() => change.wake());
   try {
     while (!signal.aborted) {
-      pending = false;
       const page = await events.after(position, PAGE);
       for (const event of page.events) {
         position = Number(event.position);
         if (wanted(event, filter)) yield event;
       }
-      if (pending || (page.more && page.events.length > 0)) continue;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, page.more ? LOOK_AGAIN_SOON_MS : LOOK_AGAIN_MS);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-        if (signal.aborted) wake();
-      });
-      wake = undefined;
+      if (page.more && page.events.length > 0) continue;
+      await change.wait(page.more ? LOOK_AGAIN_SOON_MS : LOOK_AGAIN_MS, signal);
     }
   } finally {
     stop();
-    signal.removeEventListener("abort", onAbort);
   }
 }
 

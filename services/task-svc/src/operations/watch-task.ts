@@ -1,5 +1,6 @@
 /** Waiting for the next change of a task without polling and without missing one. */
 import type { TaskId } from "@aiep/contracts";
+import { WakeUp } from "@aiep/service-kit";
 
 /** Tells of committed changes, also of other replicas; now and then of one that is none. */
 export interface TaskChanges {
@@ -23,33 +24,13 @@ export function watchTask(
   signal: AbortSignal,
   { lookAgainMs = LOOK_AGAIN_MS }: { readonly lookAgainMs?: number } = {},
 ): TaskWatch {
-  let pending = false;
-  let wake: (() => void) | undefined;
-  const unsubscribe = changes.subscribe(id, () => {
-    pending = true;
-    wake?.();
-  });
-  const onAbort = () => wake?.();
-  signal.addEventListener("abort", onAbort);
-
-  const sleep = async () => {
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-      timer = setTimeout(resolve, lookAgainMs);
-    });
-    clearTimeout(timer);
-    wake = undefined;
-  };
+  const change = new WakeUp();
+  const unsubscribe = changes.subscribe(id, () => change.wake());
   return {
     changed: async () => {
-      if (!pending && !signal.aborted) await sleep();
-      pending = false;
+      await change.wait(lookAgainMs, signal);
       return !signal.aborted;
     },
-    [Symbol.dispose]: () => {
-      unsubscribe();
-      signal.removeEventListener("abort", onAbort);
-    },
+    [Symbol.dispose]: unsubscribe,
   };
 }

@@ -4,7 +4,7 @@
  * S1 A state change and its outbox rows are one transaction (D5); `save` and `insert` resolve after the commit.
  * S2 Writers are optimistic: a writer that read an older version than the last one gets AiepError VERSION_CONFLICT and
  *    nothing was written; it reads again and repeats.
- * S3 After each commit the store calls `committed` once (wired in main.ts to the relay and the notifier): no caller has to remember.
+ * S3 After each commit the store calls `committed` once (wired in service.ts to the notifier): no caller has to remember.
  * S4 A deleted task is not found any more; its history is purged by age, its row stays, so that its id is never taken again.
  */
 import type { CodePackageId, GroupId, HistoryEntry, ListTasksQuery, TaskFile, TaskId } from "@aiep/contracts";

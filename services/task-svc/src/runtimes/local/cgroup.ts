@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { hasCode } from "@aiep/service-kit";
 
 export interface MemoryGroups {
   readonly version: 1 | 2;
@@ -45,7 +46,7 @@ function version1Base(): string {
   try {
     mkdirSync(base, { recursive: false });
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    if (!hasCode(error, "EEXIST")) throw error;
   }
   return base;
 }

@@ -9,7 +9,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, type FSWatcher, openSync, readFileSync, rmSync, watch } from "node:fs";
 import { join } from "node:path";
-import type { Logger } from "pino";
+import type { Limiter, Logger } from "@aiep/service-kit";
 import type { NodeObservation, Workload } from "../../domain/runtime.ts";
 import { outOfMemory, removeGroup } from "./cgroup.ts";
 import { UNSHARE } from "./host.ts";
@@ -32,7 +32,7 @@ export interface StopOrder {
 export interface LocalNodeDeps extends PrepareDeps {
   readonly log: Logger;
   /** Nodes prepared at the same time share the machine with running ones. */
-  readonly preparing: <T>(work: () => Promise<T>, signal: AbortSignal) => Promise<T>;
+  readonly preparing: Limiter;
 }
 
 export interface LocalNodeInput {

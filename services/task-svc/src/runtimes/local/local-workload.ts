@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from "node:fs
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { groupId, taskId, taskSpec } from "@aiep/contracts";
+import { hasCode } from "@aiep/service-kit";
 import * as z from "zod";
 import type { Observation, ObservationSink, Workload, WorkloadRef } from "../../domain/runtime.ts";
 import { type Layout, nodesOf, STOP_FILE, WORKLOAD_FILE } from "./layout.ts";
@@ -53,8 +54,7 @@ export async function storeWorkload(
     return true;
   } catch (error) {
     await rm(staging, { recursive: true, force: true });
-    if (error instanceof Error && "code" in error && (error.code === "ENOTEMPTY" || error.code === "EEXIST"))
-      return false;
+    if (hasCode(error, "ENOTEMPTY", "EEXIST")) return false;
     throw error;
   }
 }
@@ -196,7 +196,7 @@ export class LocalWorkload {
       const stored = storedStop.parse(JSON.parse(readFileSync(this.stopPath, "utf8")));
       return { requestedAt: statSync(this.stopPath).mtime, deadline: new Date(stored.deadline) };
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+      if (hasCode(error, "ENOENT")) return undefined;
       throw error;
     }
   }

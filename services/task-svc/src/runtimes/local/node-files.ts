@@ -5,6 +5,7 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TASK_REASONS, type TaskReason } from "@aiep/contracts";
+import { hasCode } from "@aiep/service-kit";
 import type { NodeObservation } from "../../domain/runtime.ts";
 import { NODE_FILES, type NodeSlot } from "./layout.ts";
 import { type ProcessIdentity, parseIdentity } from "./processes.ts";
@@ -58,7 +59,7 @@ export function writeExit(dir: string, what: "lost" | "never started"): void {
   try {
     writeFileSync(join(dir, NODE_FILES.exit), what === "lost" ? "lost\n" : "125\n", { flag: "wx" });
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    if (!hasCode(error, "EEXIST")) throw error;
   }
 }
 
@@ -137,7 +138,7 @@ function readIfThere(path: string): { readonly text: string; readonly at: Date }
   try {
     return { text: readFileSync(path, "utf8"), at: statSync(path).mtime };
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw error;
   }
 }

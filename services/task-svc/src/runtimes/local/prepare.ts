@@ -8,6 +8,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { chmod, chown, mkdir, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AiepError, PLATFORM_LINE_PREFIX, type TaskSpec } from "@aiep/contracts";
+import { hasCode } from "@aiep/service-kit";
 import * as z from "zod";
 import type { Workload } from "../../domain/runtime.ts";
 import type { Host } from "./host.ts";
@@ -111,7 +112,7 @@ function asRefusal(error: unknown): NodeRefused {
 }
 
 function isTaken(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ENOTEMPTY" || error.code === "EEXIST");
+  return hasCode(error, "ENOTEMPTY", "EEXIST");
 }
 
 class Preparation {

@@ -6,7 +6,7 @@
  */
 import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Logger } from "pino";
+import type { Logger } from "@aiep/service-kit";
 import type { Converter } from "./converter.ts";
 import type { LogStream } from "./cri.ts";
 

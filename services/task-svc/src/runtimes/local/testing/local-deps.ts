@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { pino } from "pino";
+import { createLogger } from "@aiep/service-kit";
 import { DEFAULT_CODE_PACKAGE_LIMITS } from "../../../code-packages/limits.ts";
 import { unpackCodePackage } from "../../../code-packages/unpack.ts";
 import type { Host } from "../host.ts";
@@ -10,7 +10,7 @@ export function localDeps(dir: string, host: Host): LocalRuntimeDeps {
   return {
     stateDir: join(dir, "state"),
     logsDir: join(dir, "logs"),
-    log: pino({ level: "warn" }),
+    log: createLogger({ service: "local-runtime-test", level: "warn" }),
     resolveStorage: (source) =>
       source.startsWith("/ceph/conformance")
         ? { root: store, path: join(store, source.slice("/ceph/conformance".length)) }
