@@ -29,6 +29,8 @@ const schema = z.object({
   AIEP_CONTROL_RESYNC_SECONDS: z.coerce.number().min(1).default(60),
   /** How long the controller rests after a crash of the one that was active. */
   AIEP_CONTROL_LEASE_SECONDS: z.coerce.number().min(0.5).default(3),
+  /** How long a repeated Idempotency-Key gets the first answer. */
+  AIEP_IDEMPOTENCY_HOURS: z.coerce.number().min(1).default(24),
   /** History of deleted tasks is kept this long. */
   AIEP_HISTORY_DAYS: z.coerce.number().min(1).default(30),
 });

@@ -30,6 +30,7 @@ import { readVersion, type TaskConfig } from "./config.ts";
 import { createController } from "./control/controller.ts";
 import { createTaskNotifier, notifyFromBus } from "./control/notifier.ts";
 import { createCommandHandler } from "./messaging/command-handler.ts";
+import { purgeSometimes } from "./operations/purge-answers.ts";
 import { createLocalRuntime } from "./runtimes/local/local-runtime.ts";
 import { storageResolver } from "./runtimes/local/storage.ts";
 import { createEventLog } from "./store/event-log.ts";
@@ -38,7 +39,8 @@ import { openOrm } from "./store/orm.ts";
 import { createTaskStore } from "./store/sql-task-store.ts";
 
 const SERVICE = "task-svc";
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const clock = () => new Date();
 
 export async function startTaskService(config: TaskConfig, log: Logger, scope: Scope): Promise<void> {
@@ -136,6 +138,12 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
       openapi: await readOpenApi(),
     }),
   );
+  const idempotency = createIdempotency({ pool });
+  scope.defer(
+    "release",
+    "purge of answers",
+    purgeSometimes(idempotency, config.AIEP_IDEMPOTENCY_HOURS * HOUR_MS, log),
+  );
   registerApi(http.app, {
     store,
     directory,
@@ -143,7 +151,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
     packages,
     changes: notifier,
     events: createEventLog(pool),
-    idempotency: createIdempotency({ pool }),
+    idempotency,
     deadLetters: createDeadLetters({ bus, service: SERVICE, env: config.AIEP_ENV, consumers: [commands] }),
     clock,
   });
