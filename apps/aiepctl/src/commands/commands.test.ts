@@ -464,6 +464,15 @@ describe("config", () => {
     expect((await at(join(place.folder, "nowhere"))).stdout).not.toContain("server:");
   });
 
+  it("says that the signing key is missing, and where it would come from", async () => {
+    await using at = await stage();
+    const { rm } = await import("node:fs/promises");
+    await rm(join(at.place.folder, "key.pem"));
+    const { code, stdout } = await at.place.run(["doctor"]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/key\.pem cannot be read[^\n]*there is no such file\n +fix: correct key_file/);
+  });
+
   it("warns about a file others can read", async () => {
     await using at = await stage();
     await at.place.write("config.yaml", await readFile(join(at.place.folder, "config.yaml"), "utf8"));

@@ -58,8 +58,12 @@ interface SigningKey {
 }
 
 async function readKey(path: string): Promise<SigningKey> {
+  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    const why = cause.code === "ENOENT" ? "there is no such file" : `the system says ${cause.code ?? "no"}`;
+    const fix = "correct key_file of the context; a local stack makes its key at: npm run stack -- up";
+    throw credentialError(`the signing key ${path} cannot be read`, why, fix);
+  });
   try {
-    const text = await readFile(path, "utf8");
     if (!text.trimStart().startsWith("{")) return { key: createPrivateKey(text), keyId: undefined };
     const jwk: Record<string, unknown> = JSON.parse(text);
     const kid = jwk["kid"];
@@ -128,6 +132,6 @@ function checked(text: string, what: string): string {
   return token;
 }
 
-function credentialError(message: string, why: string): CliError {
-  return new CliError(message, { code: "CREDENTIALS", exitCode: EXIT.denied, why, hint: "aiepctl doctor" });
+function credentialError(message: string, why: string, hint = "aiepctl doctor"): CliError {
+  return new CliError(message, { code: "CREDENTIALS", exitCode: EXIT.denied, why, hint });
 }

@@ -194,7 +194,7 @@ class Preparation {
         if ((await readlink(mount.target).catch(() => "")) === mount.hostPath) continue; // another node's
         throw new NodeRefused(
           "MountRefused",
-          `${mount.target} cannot be linked to ${mount.source}; run the platform as root, or leave mapping_path empty.`,
+          `${mount.target} cannot be linked to ${mount.source}; run the platform as root, or use a mapping_path in a folder that the platform, uid ${this.deps.host.uid}, may write.`,
           { cause },
         );
       }
