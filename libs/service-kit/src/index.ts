@@ -91,6 +91,7 @@ export {
   RELAY_STATE_DDL,
   SERVICE_KIT_DDL,
 } from "./outbox/ddl.ts";
+export type { RelayLag } from "./outbox/outbox-store.ts";
 export {
   type NewOutboxRecord,
   newOutboxRecord,
@@ -102,7 +103,6 @@ export {
   createOutboxRelay,
   type OutboxRelay,
   type OutboxRelayDeps,
-  type RelayLag,
 } from "./outbox/relay.ts";
 export { randomHex } from "./random.ts";
 export { CommitQueue, type CommitQueueDeps, type CommitUnit } from "./sql/commit-queue.ts";

@@ -27,6 +27,14 @@ export interface AggregateKey {
   readonly aggregate_id: string;
 }
 
+export interface RelayLag {
+  /** Rows waiting. */
+  readonly rows: number;
+  /** Age of the oldest, in milliseconds; 0 when none waits. */
+  readonly oldestMs: number;
+  readonly parked: number;
+}
+
 const COLUMNS =
   "id, event_id, stream, subject, type, aggregate_type, aggregate_id, aggregate_version, headers, payload";
 
@@ -115,7 +123,7 @@ export class OutboxStore {
     });
   }
 
-  async lag(): Promise<{ readonly rows: number; readonly oldestMs: number; readonly parked: number }> {
+  async lag(): Promise<RelayLag> {
     const [row] = await this.#pool.query<{ waiting: number; oldest: number | null; parked: number }>(
       `SELECT COALESCE(SUM(parked_at IS NULL), 0) AS waiting, COALESCE(SUM(parked_at IS NOT NULL), 0) AS parked,
          TIMESTAMPDIFF(MICROSECOND, MIN(IF(parked_at IS NULL, created_at, NULL)), UTC_TIMESTAMP(3)) / 1000 AS oldest

@@ -1,5 +1,6 @@
+/** What the relay counts: events published and failed, and what waits. */
 import type { Meter } from "@opentelemetry/api";
-import type { RelayLag } from "./relay.ts";
+import type { RelayLag } from "./outbox-store.ts";
 
 export interface RelayMetrics {
   published(stream: string): void;

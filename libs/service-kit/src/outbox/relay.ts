@@ -8,6 +8,8 @@
  * else is published.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { backoffMs } from "../async/backoff.ts";
+import { pause, within } from "../async/wait.ts";
 import type { Bus } from "../bus/bus.ts";
 import { type PublishError, publishError, publishMessage } from "../bus/publish.ts";
 import { type Failpoints, NO_FAILPOINTS } from "../failpoints/failpoints.ts";
@@ -18,7 +20,7 @@ import type { SqlPool } from "../sql/pool.ts";
 import type { Sql } from "../sql/sql.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { aggregateName, Lanes } from "./lanes.ts";
-import { type OutboxRow, OutboxStore } from "./outbox-store.ts";
+import { type OutboxRow, OutboxStore, type RelayLag } from "./outbox-store.ts";
 import { observeRelay, type RelayMetrics } from "./relay-metrics.ts";
 import { StreamGuard } from "./stream-guard.ts";
 
@@ -43,14 +45,6 @@ export interface OutboxRelayDeps {
     /** More conditions, e.g. that the aggregate has ended: an SQL expression over the columns of `outbox`. */
     readonly where?: Sql;
   };
-}
-
-export interface RelayLag {
-  /** Rows waiting. */
-  readonly rows: number;
-  /** Age of the oldest, in milliseconds; 0 when none waits. */
-  readonly oldestMs: number;
-  readonly parked: number;
 }
 
 export interface OutboxRelay {
@@ -163,11 +157,10 @@ class Relay implements OutboxRelay {
       } catch (error) {
         failures += 1;
         this.#deps.log.warn({ err: error, failures }, "the outbox cannot be relayed; trying again");
-        const pause = Math.min(1_000, 50 * 2 ** failures) * (0.5 + Math.random() / 2);
-        await sleep(pause, undefined, { signal }).catch(() => undefined);
+        await pause(backoffMs(failures, { floorMs: 100, capMs: 1_000 }), signal);
       }
     }
-    await Promise.race([Promise.allSettled(this.#sending), sleep(FINISH_MS, undefined, { ref: false })]);
+    await within(FINISH_MS, Promise.allSettled(this.#sending), undefined);
     await this.#flush(); // what stays unmarked is published again (R3)
   }
 

@@ -2,6 +2,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { LOG_COMPLETE_FILE, POD_FILE, type PodFile, podFile } from "@aiep/contracts";
+import { hasCode } from "@aiep/service-kit";
 
 export interface PodResolver {
   /** Undefined while it is not known (yet). */
@@ -35,8 +36,7 @@ export async function unlessMissing<T>(reading: Promise<T>): Promise<T | undefin
   try {
     return await reading;
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
     throw error;
   }
 }

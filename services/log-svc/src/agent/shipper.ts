@@ -6,9 +6,8 @@
  * P2 At most `window` batches are on their way over all sources, so memory is bounded whatever the bus does.
  */
 import { LOG_HEADERS, logSubject, type PodFile } from "@aiep/contracts";
-import { type Bus, type Logger, publishMessage } from "@aiep/service-kit";
+import { type Bus, backoffMs, type Logger, pause, publishMessage } from "@aiep/service-kit";
 import { countLines } from "../domain/cri.ts";
-import { pause } from "../util/wake.ts";
 
 export interface Batch {
   readonly pod: PodFile;
@@ -28,8 +27,7 @@ export interface ShipperDeps {
   readonly acknowledged: (seq: number, duplicate: boolean) => void;
 }
 
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 5_000;
+const RETRY = { floorMs: 100, capMs: 5_000 };
 
 export class Shipper {
   readonly #deps: ShipperDeps;
@@ -59,8 +57,7 @@ export class Shipper {
   /** Resolves when the bus has it: true; false when the signal aborted first. */
   async ship(batch: Batch, signal: AbortSignal): Promise<boolean> {
     const message = messageOf(batch, this.#deps.env);
-    let wait = FIRST_PAUSE_MS;
-    while (!signal.aborted) {
+    for (let failures = 1; !signal.aborted; failures += 1) {
       try {
         const { seq, duplicate } = await publishMessage(this.#deps.bus, message);
         this.#deps.acknowledged(seq, duplicate);
@@ -70,8 +67,7 @@ export class Shipper {
           { err: error, source: batch.source, position: batch.position },
           "log batch refused",
         );
-        await pause(wait * (0.5 + Math.random() / 2), signal);
-        wait = Math.min(wait * 2, LONGEST_PAUSE_MS);
+        await pause(backoffMs(failures, RETRY), signal);
       }
     }
     return false;

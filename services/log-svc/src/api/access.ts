@@ -3,11 +3,10 @@
  * A task that was just submitted may reach us a moment after its first reader: a whole id is waited for, briefly.
  */
 import { AiepError, type TaskId, taskId } from "@aiep/contracts";
-import type { Principal } from "@aiep/service-kit";
+import { type Principal, WakeUp } from "@aiep/service-kit";
 import type { TaskFacts } from "../domain/task-facts.ts";
 import type { LiveTail } from "../ingest/live-tail.ts";
 import type { TaskStore } from "../store/task-facts.ts";
-import { WakeUp } from "../util/wake.ts";
 
 export interface AccessDeps {
   readonly tasks: TaskStore;

@@ -5,6 +5,7 @@
  * by time; live lines go out as they come, in order per node. Every event's id is the cursor after it.
  */
 
+import { WakeUp } from "@aiep/service-kit";
 import { decodeCursor, encodeCursor } from "../domain/cursor.ts";
 import type { LogEntry } from "../domain/line-reader.ts";
 import { type LogPhase, logPhase, type TaskFacts } from "../domain/task-facts.ts";
@@ -14,7 +15,6 @@ import type { ReadingDeps } from "../reading/source-lane.ts";
 import { tailPlaces } from "../reading/tail-places.ts";
 import type { SourceRow } from "../store/log-index.ts";
 import type { TaskStore } from "../store/task-facts.ts";
-import { WakeUp } from "../util/wake.ts";
 import { fingerprint, requireKnownNodes } from "./query.ts";
 
 export interface StreamDeps extends ReadingDeps {

@@ -5,9 +5,8 @@
  * Begins again after every failure, also when stream or consumer are gone and made anew.
  */
 import { AiepError, type ConsumerDefinition } from "@aiep/contracts";
-import { type Bus, type Logger, writeDeadLetter } from "@aiep/service-kit";
+import { type Bus, type Logger, pause, writeDeadLetter } from "@aiep/service-kit";
 import type { ConsumerMessages, Consumer as JetStreamConsumer, JsMsg } from "@nats-io/jetstream";
-import { pause } from "../util/wake.ts";
 import { type LogBatch, readBatch } from "./batch.ts";
 import { acknowledge, type Receipt } from "./flusher.ts";
 

@@ -10,12 +10,19 @@
  * G5 What cannot be a batch goes to the DLQ and disturbs nobody (I12).
  */
 import { AiepError, CONSUMERS, type ConsumerDefinition } from "@aiep/contracts";
-import type { Bus, Consumer, Failpoints, Logger, StoredMessage } from "@aiep/service-kit";
-import { NO_FAILPOINTS } from "@aiep/service-kit";
+import {
+  type Bus,
+  type Consumer,
+  type Failpoints,
+  type Logger,
+  NO_FAILPOINTS,
+  pause,
+  type StoredMessage,
+  WakeUp,
+} from "@aiep/service-kit";
 import { type IngestFigures, type LogMetrics, NO_METRICS } from "../metrics.ts";
 import type { LogIndex, SourceKey } from "../store/log-index.ts";
 import type { ObjectStore } from "../store/objects/object-store.ts";
-import { pause, WakeUp } from "../util/wake.ts";
 import { type LogBatch, readBatch } from "./batch.ts";
 import { BatchPull } from "./batch-pull.ts";
 import { defaultLimits, FlushSchedule, type IngestLimits } from "./flush-schedule.ts";

@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { hasCode } from "@aiep/service-kit";
 import { keySegments, ObjectMissingError, type ObjectStore } from "./object-store.ts";
 
 export async function openDirectoryStore(root: string): Promise<ObjectStore> {
@@ -58,6 +59,3 @@ async function syncFolder(path: string): Promise<void> {
     await folder.close();
   }
 }
-
-const hasCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && "code" in error && error.code === code;
