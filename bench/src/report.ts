@@ -51,11 +51,22 @@ export function markdown(report: Report): string {
   ].join("\n");
 }
 
+/** Figures are worth keeping also where the sources are no checkout. */
+function currentCommit(): string {
+  try {
+    const answer = execFileSync("git", ["rev-parse", "--short", "HEAD"], {
+      encoding: "utf8",
+      cwd: import.meta.dirname,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    return answer.trim();
+  } catch {
+    return "(none)";
+  }
+}
+
 export function newReport(floor: Floor, figures: readonly Figure[]): Report {
-  const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], {
-    encoding: "utf8",
-    cwd: import.meta.dirname,
-  }).trim();
+  const commit = currentCommit();
   const machine = `${cpus().length} cores (${cpus()[0]?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 1024 ** 3)} GB, Node ${process.version}`;
   return { at: new Date().toISOString(), commit, machine, floor, figures };
 }

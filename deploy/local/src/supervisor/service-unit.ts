@@ -27,8 +27,15 @@ export interface ServiceUnitOptions {
   readonly stopGraceMs?: number;
 }
 
-/** From sources, and with a small young generation: 25 to 30 MB less for a process that mostly waits. */
-export const NODE_FLAGS = ["--conditions=aiep:source", "--max-semi-space-size=2"];
+/**
+ * From sources. A young generation of at most 8 MB, for processes that mostly wait; smaller ones make a busy process spend
+ * its time collecting. The old one is collected when it has grown by half, not by several times: 120 MB less after 10 000 tasks.
+ */
+export const NODE_FLAGS = [
+  "--conditions=aiep:source",
+  "--max-semi-space-size=8",
+  "--heap-growing-percent=50",
+];
 
 export function serviceUnit(options: ServiceUnitOptions): Unit {
   const { name, address, logFile } = options;
