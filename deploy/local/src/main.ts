@@ -97,6 +97,11 @@ function parse(argv: readonly string[]) {
   }
 }
 
+// `status | head`: a reader that has seen enough is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

@@ -1,11 +1,11 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort, waitFor } from "@aiep/dev-servers";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { layoutOf } from "./home/layout.ts";
 import { readState } from "./home/state.ts";
 import { isAlive } from "./processes/identity.ts";
@@ -90,6 +90,40 @@ test("a job runs through the command line and the proxy, and its log is on the s
   ]);
   expect(stdout).toContain("Hello, Ada!");
   expect(stderr).toContain("Succeeded");
+  expect(code).toBe(0);
+});
+
+test("the subscriber of docs/events.md runs as it is written, on its own read-only account", async () => {
+  const place = join(home, "subscriber");
+  await mkdir(join(place, ".aiep"), { recursive: true });
+  await copyFile(layout.subscriberFile, join(place, ".aiep/subscriber.json"));
+  await symlink(join(root, "node_modules"), join(place, "node_modules")); // stands for its npm install
+  const [, code = ""] =
+    /^```ts\n(.*?)^```/ms.exec(await readFile(join(root, "docs/events.md"), "utf8")) ?? [];
+  expect(code).toContain("consumers.get");
+  await writeFile(join(place, "subscriber.ts"), code);
+  const child = spawn(process.execPath, ["subscriber.ts"], { cwd: place });
+  onTestFinished(() => void child.kill());
+  let heard = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk: Buffer) => {
+      heard += chunk.toString();
+    });
+  await waitFor("the subscriber hears how the job before went", () => {
+    if (child.exitCode !== null) throw new Error(`the subscriber ended: ${heard}`);
+    return /aiep\.task\.created\.v1[\s\S]*aiep\.task\.succeeded\.v1/.test(heard);
+  });
+});
+
+test("a reader that ends early, as head does, is no error", async () => {
+  const { code, stderr } = await new Promise<Outcome>((resolve) => {
+    const env = { ...process.env, AIEP_HOME: home };
+    const line = `set -o pipefail; "${process.execPath}" deploy/local/bin/stack.mjs status | true`;
+    execFile("bash", ["-c", line], { env, cwd: root }, (error, stdout, stderr) =>
+      resolve({ code: typeof error?.code === "number" ? error.code : 0, stdout, stderr }),
+    );
+  });
+  expect(stderr).toBe("");
   expect(code).toBe(0);
 });
 
