@@ -217,7 +217,9 @@ export async function readHistory(rig: Rig, { accepted, expected }: Asked): Prom
   await using logs = rig.pool("log-svc");
   const tasks = await readTasks(truth);
   const stored: LogFact[] = [];
-  for (const { id } of tasks) stored.push(...(await readLogs(rig, id)));
+  const projection = await readProjection(logs);
+  const known = new Set(projection.map(({ taskId }) => taskId)); // log-svc shows no log of a task it never heard of
+  for (const { id } of tasks) if (known.has(id)) stored.push(...(await readLogs(rig, id)));
   const leftovers = await waitFor(
     "nothing is left over",
     async () => ((await findLeftovers(rig)).length === 0 ? [] : undefined),
@@ -229,7 +231,7 @@ export async function readHistory(rig: Rig, { accepted, expected }: Asked): Prom
     tasks,
     outbox: await readOutbox(truth),
     stream: await readStream(rig),
-    projection: await readProjection(logs),
+    projection,
     executions: await readExecutions(rig),
     logs: stored,
     leftovers,

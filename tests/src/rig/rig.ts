@@ -223,7 +223,12 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   opening.defer(async () => await rm(home, { recursive: true, force: true, maxRetries: 5 }));
   await chmod(home, 0o711); // tasks run as other users and reach their storage below it
   const config = { ...loadConfig({}), home };
-  const childEnv = { ...config.childEnv, AIEP_ENV: "test", AIEP_LOG_LEVEL: "info" };
+  const childEnv = {
+    ...config.childEnv,
+    AIEP_ENV: "test",
+    AIEP_LOG_LEVEL: "info",
+    AIEP_CONTROL_LEASE_SECONDS: "1.5", // a killed task-svc is followed sooner
+  };
   const layout = layoutOf(home);
   const id = randomBytes(6).toString("hex");
   for (const folder of [layout.logDir, layout.runtimeDir, layout.podLogsDir, layout.codePackagesDir])
