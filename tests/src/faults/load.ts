@@ -36,12 +36,9 @@ export async function submitLoad(
   const expected = new Map<string, Expectation>();
   const wishes: (TaskWish & { readonly stop: boolean })[] = Array.from({ length: tasks }, (_, index) => {
     const kind = random();
-    return {
-      key: `task-${seed}-${index}`,
-      cpu,
-      exitCode: kind < 0.1 ? 3 : 0,
-      stop: stopEvery === undefined ? kind > 0.9 : index % stopEvery === 1,
-    };
+    const stop = stopEvery === undefined ? kind > 0.9 : index % stopEvery === 1;
+    const seconds = stop ? 5 : 0.2; // long enough that a stop finds it running
+    return { key: `task-${seed}-${index}`, cpu, exitCode: kind < 0.1 ? 3 : 0, stop, seconds };
   });
   for (const { key, exitCode } of wishes)
     expected.set(key, { lines: DEFAULT_LINES, end: exitCode === 0 ? "Succeeded" : "Failed" });

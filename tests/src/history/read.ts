@@ -107,7 +107,8 @@ async function readLogs(rig: Rig, taskId: string): Promise<LogFact[]> {
       const own = texts.get(item.node) ?? [];
       texts.set(item.node, own);
       if (item.kind === "gap") own.push(undefined);
-      else if (item.source === "user") own.push(item.text);
+      // stderr is the shell's own: it says when a stop ends its children
+      else if (item.source === "user" && item.stream === "stdout") own.push(item.text);
     }
     cursor = page.items.length === 0 ? undefined : page.next_cursor;
   } while (typeof cursor === "string");
