@@ -58,7 +58,7 @@ export class BenchStack {
 
   async down(): Promise<void> {
     this.#agent.destroy();
-    await this.command("down");
+    await this.command("reset", "--yes"); // also ends what tasks still run
     await rm(this.home, { recursive: true, force: true });
   }
 
