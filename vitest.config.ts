@@ -29,6 +29,8 @@ export default defineConfig({
           name: `${name}:integration`,
           include: ["**/*.integration.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**"],
+          // A rig is seven processes: its suites run one after the other.
+          fileParallelism: name !== "tests",
           globalSetup: [`${import.meta.dirname}/libs/dev-servers/src/global-setup.ts`],
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -67,16 +67,19 @@ export class ApiClient {
       Object.entries(options.query ?? {}).map(([key, value]): [string, string] => [key, String(value)]),
     );
     const path = fillPath(route, options.params);
-    const answer = await fetch(`${this.#baseOf[route.service]}${path}${query.size > 0 ? `?${query}` : ""}`, {
-      method: route.method,
-      headers: {
-        authorization: `Bearer ${this.token(options.user ?? "alice")}`,
-        ...(options.body === undefined ? {} : { "content-type": "application/json" }),
-        ...(options.key === undefined ? {} : { "idempotency-key": options.key }),
+    const answer = await fetch(
+      `${this.#baseOf[route.service]}${path}${query.size > 0 ? `?${query.toString()}` : ""}`,
+      {
+        method: route.method,
+        headers: {
+          authorization: `Bearer ${this.token(options.user ?? "alice")}`,
+          ...(options.body === undefined ? {} : { "content-type": "application/json" }),
+          ...(options.key === undefined ? {} : { "idempotency-key": options.key }),
+        },
+        ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+        signal: AbortSignal.timeout(15_000),
       },
-      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
-      signal: AbortSignal.timeout(15_000),
-    });
+    );
     const text = await answer.text();
     if (!answer.ok) throw new Refusal(answer.status, text);
     // The route's own schema checked it; TypeScript cannot follow from the name to the schema's output.
