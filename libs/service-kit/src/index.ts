@@ -33,6 +33,7 @@ export {
 export { applyTopology, type Topology, type TopologyChange, verifyTopology } from "./bus/topology.ts";
 export { type Environment, loadConfig } from "./config/load-config.ts";
 export { LOG_LEVELS, serviceEnvironment } from "./config/service-environment.ts";
+export { readVersion } from "./config/version.ts";
 export { DirectoryIndex, type Membership } from "./directory/directory-index.ts";
 export { type DirectorySource, fixedDirectory, openDirectory } from "./directory/directory-source.ts";
 export { createFailpoints, type Failpoints, NO_FAILPOINTS } from "./failpoints/failpoints.ts";
@@ -47,6 +48,7 @@ export {
   type StoredAnswer,
 } from "./http/idempotency.ts";
 export { readOpenApi } from "./http/openapi.ts";
+export { createProbes, type Probes, type ProbesDeps, type ReadinessCheck } from "./http/probes.ts";
 export {
   type JsonAnswer,
   type RouteAnswer,
@@ -60,7 +62,6 @@ export {
   type HttpLimits,
   type HttpServer,
   type HttpServerDeps,
-  type ReadinessCheck,
 } from "./http/server.ts";
 export { type SseEvent, type SseOptions, type SseStream, sse } from "./http/sse.ts";
 export {

@@ -7,6 +7,7 @@ import {
   createSqlPool,
   createTokenVerifier,
   openDirectory,
+  readVersion,
   runService,
   startTelemetry,
 } from "@aiep/service-kit";
@@ -17,7 +18,7 @@ import { openObjectStore } from "./store/objects/open.ts";
 
 const config = loadStoreConfig(process.env);
 const log = createLogger({ service: "log-svc", level: config.AIEP_LOG_LEVEL });
-const version = "0.1.0";
+const version = await readVersion(new URL("../package.json", import.meta.url));
 
 await runService({
   name: "log-svc",

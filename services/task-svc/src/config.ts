@@ -1,5 +1,4 @@
 /** Settings of task-svc from the environment. */
-import { readFile } from "node:fs/promises";
 import { AiepError } from "@aiep/contracts";
 import { type Environment, loadConfig, serviceEnvironment, unsafeSwitches } from "@aiep/service-kit";
 import * as z from "zod";
@@ -51,9 +50,3 @@ export function loadTaskConfig(env: Environment) {
   };
 }
 export type TaskConfig = ReturnType<typeof loadTaskConfig>;
-
-/** From this workspace's package.json, which stands beside the sources and beside their built form. */
-export async function readVersion(): Promise<string> {
-  const text = await readFile(new URL("../package.json", import.meta.url), "utf8");
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
-}

@@ -18,6 +18,7 @@ import {
   type Logger,
   openDirectory,
   readOpenApi,
+  readVersion,
   type Scope,
   sql,
   startTelemetry,
@@ -26,7 +27,7 @@ import {
 import { registerApi } from "./api/api.ts";
 import { openCodePackageFiles } from "./code-packages/package-files.ts";
 import { unpackCodePackage } from "./code-packages/unpack.ts";
-import { readVersion, type TaskConfig } from "./config.ts";
+import type { TaskConfig } from "./config.ts";
 import { createController } from "./control/controller.ts";
 import { createTaskNotifier, notifyFromBus } from "./control/notifier.ts";
 import { createCommandHandler } from "./messaging/command-handler.ts";
@@ -44,7 +45,7 @@ const DAY_MS = 24 * HOUR_MS;
 const clock = () => new Date();
 
 export async function startTaskService(config: TaskConfig, log: Logger, scope: Scope): Promise<void> {
-  const version = await readVersion();
+  const version = await readVersion(new URL("../package.json", import.meta.url));
   const telemetry = await startTelemetry({
     service: SERVICE,
     version,
@@ -218,7 +219,7 @@ function startWork(config: TaskConfig, { pool, orm, bus }: Foundations, shared: 
   scope.defer("release", "commits", async () => await commits.close());
   const notifier = createTaskNotifier();
   scope.defer("release", "wakes of other replicas", notifyFromBus(bus, config.AIEP_ENV, notifier));
-  const counter = shared.telemetry?.meter.createCounter("aiep_task_events", {
+  const counter = shared.telemetry?.meter.createCounter("aiep_task_events_total", {
     description: "Events of tasks, by name",
   });
   const store = createTaskStore({

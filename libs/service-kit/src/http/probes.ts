@@ -6,9 +6,28 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { API_VERSION } from "@aiep/contracts";
 import { within } from "../async/wait.ts";
-import type { HttpServerDeps } from "./server.ts";
+import type { Logger } from "../logging/logger.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
 
-export interface Probes {
+/** One readiness check; throws or rejects when not ready. */
+export interface ReadinessCheck {
+  readonly name: string;
+  readonly check: () => void | Promise<void>;
+}
+
+export interface ProbesDeps {
+  readonly service: string;
+  readonly version: string;
+  readonly gitCommit?: string;
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly probePort: number;
+  readonly log: Logger;
+  readonly telemetry: Pick<Telemetry, "metricsText">;
+  readonly checks: readonly ReadinessCheck[];
+}
+
+export interface Probes extends AsyncDisposable {
   listen(): Promise<string>;
   started(): void;
   stopIntake(): void;
@@ -25,7 +44,7 @@ interface Answer {
 
 const CHECK_TIMEOUT_MS = 2_000;
 
-export function createProbes(deps: HttpServerDeps): Probes {
+export function createProbes(deps: ProbesDeps): Probes {
   let phase: "starting" | "serving" | "draining" = "starting";
 
   const ready = async (): Promise<Answer> => {
@@ -74,6 +93,11 @@ export function createProbes(deps: HttpServerDeps): Probes {
     });
   });
 
+  const close = async (): Promise<void> => {
+    server.closeAllConnections();
+    if (server.listening) await new Promise<void>((resolve) => server.close(() => resolve()));
+  };
+
   return {
     answer,
     listen: async () => {
@@ -89,10 +113,8 @@ export function createProbes(deps: HttpServerDeps): Probes {
     stopIntake: () => {
       phase = "draining";
     },
-    close: async () => {
-      server.closeAllConnections();
-      if (server.listening) await new Promise<void>((resolve) => server.close(() => resolve()));
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

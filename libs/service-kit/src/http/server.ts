@@ -13,7 +13,7 @@ import type { DirectorySource } from "../directory/directory-source.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type HttpContext, setContext } from "./context.ts";
-import { createProbes, type Probes } from "./probes.ts";
+import { createProbes, type Probes, type ProbesDeps } from "./probes.ts";
 import { PROBLEM_TYPE, problemHeaders, problemOf, toAiepError } from "./problem.ts";
 import { createRequestMetrics } from "./request-metrics.ts";
 import { StreamRegistry } from "./streams.ts";
@@ -28,25 +28,11 @@ export interface HttpLimits {
   readonly closeTimeoutMs?: number;
 }
 
-/** One readiness check; throws or rejects when not ready. */
-export interface ReadinessCheck {
-  readonly name: string;
-  readonly check: () => void | Promise<void>;
-}
-
-export interface HttpServerDeps {
-  readonly service: string;
-  readonly version: string;
-  readonly gitCommit?: string;
-  readonly host: string;
+export interface HttpServerDeps extends ProbesDeps {
   readonly port: number;
-  /** Probes and /metrics; 0 takes any free port. */
-  readonly probePort: number;
-  readonly log: Logger;
   readonly telemetry: Telemetry;
   readonly tokens: TokenVerifier;
   readonly directory: DirectorySource;
-  readonly checks: readonly ReadinessCheck[];
   /** Served at /openapi.json. */
   readonly openapi?: unknown;
   readonly limits?: HttpLimits;

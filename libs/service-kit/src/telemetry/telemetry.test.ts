@@ -13,10 +13,12 @@ const ORIGIN = `00-${TRACE}-b7ad6b7169203331-01`;
 /** What an OTLP collector gets: bodies by path. */
 async function startCollector() {
   const received = new Map<string, string>();
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     const path = request.url ?? "";
-    received.set(path, (received.get(path) ?? "") + (await text(request)));
-    response.writeHead(200, { "content-type": "application/json" }).end("{}");
+    void text(request).then((body) => {
+      received.set(path, (received.get(path) ?? "") + body);
+      response.writeHead(200, { "content-type": "application/json" }).end("{}");
+    });
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo; // a TCP server's address is never a string

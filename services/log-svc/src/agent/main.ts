@@ -1,19 +1,27 @@
 /** The log agent: runs on every node of a cluster, and once in the local stack (D17). */
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { connectBus, createLogger, runService, startTelemetry } from "@aiep/service-kit";
+import {
+  connectBus,
+  createLogger,
+  createProbes,
+  readVersion,
+  runService,
+  startTelemetry,
+} from "@aiep/service-kit";
 import { loadAgentConfig } from "../config.ts";
 import { LogAgent } from "./agent.ts";
-import { startProbes } from "./probes.ts";
 
+const SERVICE = "log-agent";
 const config = loadAgentConfig(process.env);
-const log = createLogger({ service: "log-agent", level: config.AIEP_LOG_LEVEL });
+const log = createLogger({ service: SERVICE, level: config.AIEP_LOG_LEVEL });
+const version = await readVersion(new URL("../../package.json", import.meta.url));
 
 await runService({
-  name: "log-agent",
+  name: SERVICE,
   log,
   async start(scope) {
-    const telemetry = await startTelemetry({ service: "log-agent", version: "0.1.0" });
+    const telemetry = await startTelemetry({ service: SERVICE, version });
     scope.defer("release", "telemetry", () => telemetry.shutdown());
     const bus = scope.use(
       "bus",
@@ -21,7 +29,7 @@ await runService({
         url: config.AIEP_NATS_URL,
         user: config.AIEP_NATS_USER,
         password: config.AIEP_NATS_PASSWORD,
-        name: `log-agent@${hostname()}`,
+        name: `${SERVICE}@${hostname()}`,
         log,
       }),
     );
@@ -35,12 +43,27 @@ await runService({
       removeAfterMs: removeAfterSeconds === undefined ? undefined : removeAfterSeconds * 1_000,
     });
     scope.defer("drain", "agent", () => agent.stop());
-    const probes = await startProbes({
-      host: config.AIEP_HTTP_HOST,
-      port: config.AIEP_METRICS_PORT,
-      telemetry,
-      isReady: () => bus.status === "connected",
-    });
-    scope.use("probes", probes);
+    const probes = scope.use(
+      "probes",
+      createProbes({
+        service: SERVICE,
+        version,
+        host: config.AIEP_HTTP_HOST,
+        probePort: config.AIEP_METRICS_PORT,
+        log,
+        telemetry,
+        checks: [
+          {
+            name: "bus",
+            check: () => {
+              if (bus.status !== "connected") throw new Error(`the bus is ${bus.status}`);
+            },
+          },
+        ],
+      }),
+    );
+    scope.defer("intake", "probes", () => probes.stopIntake());
+    await probes.listen();
+    probes.started();
   },
 });
