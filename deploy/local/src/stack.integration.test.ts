@@ -164,6 +164,10 @@ test("one service can be replaced by one's own process: its environment holds no
   expect(stdout).toContain("AIEP_NATS_PASSWORD_FILE=");
   expect(stdout).not.toContain(password);
   expect((await stack("stop", "task-svc")).code).toBe(0);
+  const seen = await stack("status");
+  expect(seen.code).toBe(1);
+  expect(seen.stdout).toContain("not ready (task-svc) at");
+  expect(seen.stdout).toContain("npm run stack -- start task-svc");
   expect((await fetch(`${url}/v1/tasks`)).status).toBe(502);
   expect((await stack("start", "task-svc")).code).toBe(0);
   await waitFor("the stack is ready", ready);

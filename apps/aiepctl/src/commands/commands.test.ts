@@ -522,7 +522,7 @@ describe("doctor", () => {
     });
     await using at = await stage();
     await at.platform.goAway();
-    expect((await at.place.run(["doctor"])).stdout).toContain("fix: npm run stack -- up");
+    expect((await at.place.run(["doctor"])).stdout).toContain("fix: npm run stack -- status");
   });
 });
 

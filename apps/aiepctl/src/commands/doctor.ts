@@ -90,7 +90,9 @@ async function checkServer(context: CommandContext, { server }: Settings, add: A
       "server",
       "fail",
       `${found.address} does not answer: ${found.error}`,
-      local ? "npm run stack -- up" : "check the address, the network and a firewall in between",
+      local
+        ? "npm run stack -- status says what is wrong; npm run stack -- up starts the stack"
+        : "check the address, the network and a firewall in between",
     );
     return false;
   }

@@ -13,15 +13,23 @@ export async function status(context: CommandContext, format: "table" | "json"):
     terminal.print("the stack is not up; start it with: npm run stack -- up");
   } else {
     terminal.print(
-      `${state.phase} at ${state.url}, up ${age(Date.now() - Date.parse(state.started_at))}, data in ${layout.home}`,
+      `${headline(state)} at ${state.url}, up ${age(Date.now() - Date.parse(state.started_at))}, data in ${layout.home}`,
     );
     const rows = await Promise.all(state.processes.map(row));
     for (const line of table([["NAME", "STATE", "ADDRESS", "PID", "MEMORY", "AGE", "RESTARTS"], ...rows]))
       terminal.print(line);
     for (const { name, last_end: end, state: now } of state.processes)
-      if (end !== undefined && now !== "ready") terminal.print(`${name}: ${end}`);
+      if (now === "stopped")
+        terminal.print(`${name} is stopped; npm run stack -- start ${name}  brings it back`);
+      else if (end !== undefined && now !== "ready") terminal.print(`${name}: ${end}`);
   }
   return exitCode(state);
+}
+
+/** A stack is only as ready as all of its processes. */
+function headline({ phase, processes }: StackState): string {
+  const waiting = processes.filter((process) => process.state !== "ready").map(({ name }) => name);
+  return phase === "ready" && waiting.length > 0 ? `not ready (${waiting.join(", ")})` : phase;
 }
 
 function exitCode(state: StackState | undefined): number {

@@ -30,7 +30,7 @@ export async function run(context: CommandContext): Promise<number> {
       if (
         !(await confirmed(
           session,
-          `Delete ${found.length === 1 ? "this task" : `these ${found.length} tasks`} with their logs? [y/N] `,
+          `Delete ${found.length === 1 ? "this task with its logs" : `these ${found.length} tasks with their logs`}? [y/N] `,
         ))
       )
         return EXIT.ok;
