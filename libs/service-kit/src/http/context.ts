@@ -1,4 +1,5 @@
 /** What the HTTP modules share: the server's context on its Fastify instance, and what is known of one request. */
+import type { Span } from "@opentelemetry/api";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Principal } from "../auth/principal.ts";
 import type { TokenVerifier } from "../auth/token-verifier.ts";
@@ -26,6 +27,7 @@ export interface RequestState {
 
 const contexts = new WeakMap<FastifyInstance, HttpContext>();
 const states = new WeakMap<FastifyRequest, RequestState>();
+const failedSpans = new WeakMap<FastifyRequest, Span>();
 
 export function setContext(app: FastifyInstance, context: HttpContext): void {
   contexts.set(app, context);
@@ -43,4 +45,13 @@ export function setState(request: FastifyRequest, state: RequestState): void {
 
 export function stateOf(request: FastifyRequest): RequestState | undefined {
   return states.get(request);
+}
+
+/** The span of a request that failed: Fastify's error handler runs outside it. */
+export function setFailedSpan(request: FastifyRequest, span: Span): void {
+  failedSpans.set(request, span);
+}
+
+export function failedSpanOf(request: FastifyRequest): Span | undefined {
+  return failedSpans.get(request);
 }

@@ -2,7 +2,8 @@
  * A contract route on the server: who calls, whether the request keeps its schema, then the handler (D4, D30).
  *
  * H1 Order: token (401), directory (403), admin rule (403), then params, query and body together (422, every problem at once).
- * H2 Every write leaves one audit line: who, what, with which result. H3 The handler runs inside the request's span.
+ * H2 Every write leaves one audit line: who, what, with which result. H3 The handler runs inside the request's span; its failure is
+ *    answered and logged with the same trace id.
  */
 import { AiepError, type ErrorField, fastifyPath, pathPattern, type RouteDefinition } from "@aiep/contracts";
 import { SpanKind } from "@opentelemetry/api";
@@ -10,7 +11,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type * as z from "zod";
 import { type Principal, principalOf } from "../auth/principal.ts";
 import { currentTraceparent, runWithTraceparent } from "../telemetry/tracing.ts";
-import { contextOf, type HttpContext, setState } from "./context.ts";
+import { contextOf, type HttpContext, setFailedSpan, setState } from "./context.ts";
 import { parseIfMatch } from "./etag.ts";
 import { fieldsOf } from "./problem.ts";
 
@@ -80,7 +81,14 @@ export function registerRoute<const Route extends RouteDefinition>(
       await runWithTraceparent(
         header(raw, "traceparent"),
         `${route.method} ${route.path}`,
-        async () => await answer(context, route, handler, raw, reply),
+        async (span) => {
+          try {
+            return await answer(context, route, handler, raw, reply);
+          } catch (error) {
+            setFailedSpan(raw, span);
+            throw error;
+          }
+        },
         { "http.request.method": route.method, "http.route": route.path },
         SpanKind.SERVER,
       ),

@@ -144,6 +144,25 @@ afterAll(async () => {
 });
 
 describe("who may call", () => {
+  it("a refusal and a fault carry the caller's trace, in the answer and in the log", async () => {
+    const trace = "0af7651916cd43dd8448eb211c80319c";
+    const headers = { traceparent: `00-${trace}-b7ad6b7169203331-01` };
+    for (const { as, status } of [
+      { as: "nobody", status: 403 },
+      { as: "root", status: 500 },
+    ]) {
+      const before = lines.length;
+      const { problem } = await call("/v1/whoami", { as, headers });
+      expect(problem).toMatchObject({ status, trace_id: trace });
+      const logged = lines
+        .slice(before)
+        .map((line): { trace_id?: string; request_id?: string } => JSON.parse(line));
+      expect(logged.find((line) => line.request_id === problem?.request_id)).toMatchObject({
+        trace_id: trace,
+      });
+    }
+  });
+
   it("a token of the gateway lets a known user in", async () => {
     const { response, text } = await call("/v1/whoami", { as: "alice" });
     expect(response.status).toBe(200);
@@ -282,7 +301,7 @@ describe("every refusal is a problem document", () => {
     expect(response.status).toBe(500);
     expect(text).not.toContain("secret inside");
     expect(problem?.request_id).toBe("my-request-1");
-    expect(lines.find((line) => line.includes("secret inside"))).toContain("my-request-1");
+    expect(lines.findLast((line) => line.includes("secret inside"))).toContain("my-request-1");
   });
 
   it("bytes that are no HTTP get a problem too, and the connection ends", async () => {

@@ -7,12 +7,13 @@
 import type { Socket } from "node:net";
 import { AiepError, API_VERSION, type Problem } from "@aiep/contracts";
 import underPressure from "@fastify/under-pressure";
+import { context as otel, trace } from "@opentelemetry/api";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { TokenVerifier } from "../auth/token-verifier.ts";
 import type { DirectorySource } from "../directory/directory-source.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import { type HttpContext, setContext } from "./context.ts";
+import { failedSpanOf, type HttpContext, setContext } from "./context.ts";
 import { createProbes, type Probes, type ProbesDeps } from "./probes.ts";
 import { PROBLEM_TYPE, problemHeaders, problemOf, toAiepError } from "./problem.ts";
 import { createRequestMetrics } from "./request-metrics.ts";
@@ -177,7 +178,11 @@ function acceptBodies(app: FastifyInstance): void {
 }
 
 function answerErrors(app: FastifyInstance, context: HttpContext, log: Logger): void {
-  app.setErrorHandler(async (error, request, reply) => await answerError(log, error, request, reply));
+  app.setErrorHandler(async (error, request, reply) => {
+    const span = failedSpanOf(request);
+    const within = span === undefined ? otel.active() : trace.setSpan(otel.active(), span);
+    return await otel.with(within, async () => await answerError(log, error, request, reply));
+  });
   app.setNotFoundHandler(async (request, reply) => {
     const path = request.url.split("?", 1)[0] ?? "";
     const allowed = [
