@@ -27,7 +27,7 @@ export async function accessTask(
     ? await findSoon(deps, whole.data, signal)
     : await deps.tasks.findByPrefix(idOrPrefix, principal.isAdmin ? undefined : groupsOf(principal));
   if (task === undefined || task.deleted || !mayRead(principal, task))
-    throw new AiepError("TASK_NOT_FOUND", `There is no task ${idOrPrefix}.`);
+    throw new AiepError("TASK_NOT_FOUND", `There is no task ${idOrPrefix} in your groups.`);
   return task;
 }
 
