@@ -1,5 +1,6 @@
 /** A load of short tasks, some of which fail or are stopped, and the faults that come over it; reproducible by its seed. */
 
+import { waitFor } from "@aiep/dev-servers";
 import type { AcceptedSubmit, Expectation } from "../history/history.ts";
 import type { Asked } from "../history/read.ts";
 import type { Rig } from "../rig/rig.ts";
@@ -46,6 +47,13 @@ export async function submitLoad(
     for (let wish = wishes.shift(); wish !== undefined; wish = wishes.shift()) {
       const { id } = await rig.submit(wish);
       accepted.push({ key: wish.key, taskId: id });
+      if (wish.stop && stopEvery !== undefined)
+        await waitFor(
+          `${wish.key} was launched`, // a stop before the launch asks nothing of the runtime
+          async () =>
+            (await rig.client.call("getTask", { params: { task_id: id } })).state !== "Initializing",
+          { timeoutMs: 30_000, intervalMs: 50 },
+        );
       if (wish.stop)
         await rig.client.persist("stopTask", { params: { task_id: id }, body: { grace_seconds: 1 } });
     }
