@@ -22,6 +22,8 @@ const schema = z.object({
     .min(1)
     .max(4096)
     .default(DEFAULT_CODE_PACKAGE_LIMITS.zipBytes / MIB),
+  /** A package that no task uses is removed this long after it was last uploaded or asked for. */
+  AIEP_CODE_PACKAGE_KEEP_DAYS: z.coerce.number().min(1).default(7),
   /** Launches at the same time. */
   AIEP_CONTROL_LAUNCHES: z.coerce.number().int().min(1).max(1000).default(16),
   /** How often the runtime's list is compared with the live tasks. */

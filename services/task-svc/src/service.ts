@@ -15,6 +15,7 @@ import {
   createOutboxRelay,
   createSqlPool,
   createTokenVerifier,
+  type Idempotency,
   type Logger,
   openDirectory,
   readOpenApi,
@@ -31,16 +32,19 @@ import type { TaskConfig } from "./config.ts";
 import { createController } from "./control/controller.ts";
 import { createTaskNotifier, notifyFromBus } from "./control/notifier.ts";
 import { createCommandHandler } from "./messaging/command-handler.ts";
-import { purgeSometimes } from "./operations/purge-answers.ts";
+import { collectCodePackages } from "./operations/collect-code-packages.ts";
+import { sometimes } from "./operations/sometimes.ts";
 import { createLocalRuntime } from "./runtimes/local/local-runtime.ts";
 import { storageResolver } from "./runtimes/local/storage.ts";
+import { createCodePackageRows } from "./store/code-package-rows.ts";
 import { createEventLog } from "./store/event-log.ts";
 import { migrate } from "./store/migrate.ts";
 import { openOrm } from "./store/orm.ts";
 import { createTaskStore } from "./store/sql-task-store.ts";
 
 const SERVICE = "task-svc";
-const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const clock = () => new Date();
 
@@ -140,11 +144,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
     }),
   );
   const idempotency = createIdempotency({ pool });
-  scope.defer(
-    "release",
-    "purge of answers",
-    purgeSometimes(idempotency, config.AIEP_IDEMPOTENCY_HOURS * HOUR_MS, log),
-  );
+  keepHouse(config, foundations, idempotency, log, scope);
   registerApi(http.app, {
     store,
     directory,
@@ -166,6 +166,31 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
   const { url, probeUrl } = await http.listen();
   http.started();
   log.info({ url, probe_url: probeUrl }, "task-svc listens");
+}
+
+/** What is kept for a while only. Every replica may do it: removing twice removes once. */
+function keepHouse(
+  config: TaskConfig,
+  { pool, packages }: Foundations,
+  idempotency: Idempotency,
+  log: Logger,
+  scope: Scope,
+): void {
+  const keepAnswersMs = config.AIEP_IDEMPOTENCY_HOURS * HOUR_MS;
+  const purge = async () => await idempotency.purge(keepAnswersMs);
+  const answers = { what: "purge of old answers to Idempotency-Keys", everyMs: MINUTE_MS, log };
+  scope.defer("release", answers.what, sometimes(purge, answers));
+
+  const collection = {
+    rows: createCodePackageRows(pool),
+    files: packages,
+    keepMs: config.AIEP_CODE_PACKAGE_KEEP_DAYS * DAY_MS,
+    clock,
+    log,
+  };
+  const collect = async (signal: AbortSignal) => await collectCodePackages(collection, signal);
+  const collecting = { what: "removal of unused code packages", everyMs: HOUR_MS, log };
+  scope.defer("release", collecting.what, sometimes(collect, collecting));
 }
 
 /** What lies outside this process, each opened here and closed by the scope. */

@@ -104,3 +104,26 @@ describe("receiving a code package", () => {
     expect(await box.files()).toEqual([`${sha256}.zip`, "incoming/young.zip"].toSorted());
   });
 });
+
+describe("removing old packages", () => {
+  test("P4: finds those uploaded before a moment, and puts back what was uploaded again meanwhile", async () => {
+    await using box = await sandbox();
+    const packages = await openCodePackageFiles(box.dir, limits);
+    await packages.receive(pieces(bytes));
+    const before = new Date(Date.now() - 60_000);
+    expect(await packages.oldContents(before)).toEqual([]);
+    const longAgo = new Date(0);
+    await utimes(packages.pathOf(sha256), longAgo, longAgo);
+    expect(await packages.oldContents(before)).toEqual([sha256]);
+
+    await packages.receive(pieces(bytes)); // after the look, before the removal
+    expect(await packages.removeOld(sha256, before)).toBe(false);
+    expect(await box.files()).toEqual([`${sha256}.zip`]);
+
+    await utimes(packages.pathOf(sha256), longAgo, longAgo);
+    expect(await packages.removeOld(sha256, before)).toBe(true);
+    expect(await packages.removeOld(sha256, before), "by another replica, a moment later").toBe(false);
+    expect(await box.files()).toEqual([]);
+    expect((await readdir(box.dir, { recursive: true })).sort()).toEqual(["incoming"]);
+  });
+});

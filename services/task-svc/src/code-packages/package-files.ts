@@ -7,11 +7,14 @@
  * P2 a file named `<sha256>.zip` is whole, checked and on disk: it gets that name by rename, after fsync.
  * P3 a refusal, an aborted upload and a crash leave nothing: the temporary file is removed, at the latest by
  *    an `open` an hour later (the folder may be shared: a younger file may be another replica's upload).
+ * P4 a package is removed by taking it away first and then looking at its age: one that was uploaded again at that very
+ *    moment is put back.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AiepError } from "@aiep/contracts";
+import { hasCode } from "@aiep/service-kit";
 import { type CodePackageLimits, sizeText } from "./limits.ts";
 import { verifyCodePackage } from "./unpack.ts";
 
@@ -33,10 +36,15 @@ export interface CodePackageFiles {
   readonly limits: CodePackageLimits;
   pathOf(sha256: string): string;
   receive(body: AsyncIterable<Buffer>, options?: ReceiveOptions): Promise<ReceivedPackage>;
+  /** Digests of the packages that were last uploaded before then. */
+  oldContents(before: Date): Promise<readonly string[]>;
+  /** False when it was uploaded again meanwhile, or is gone (P4). */
+  removeOld(sha256: string, before: Date): Promise<boolean>;
 }
 
 const INCOMING = "incoming";
 const ABANDONED_MS = 3_600_000;
+const PACKAGE = /^([0-9a-f]{64})\.zip$/;
 
 export async function openCodePackageFiles(
   dir: string,
@@ -69,7 +77,34 @@ export async function openCodePackageFiles(
         await rm(temporary, { force: true });
       }
     },
+    oldContents: async (before) => {
+      const digests: string[] = [];
+      for (const name of await readdir(dir)) {
+        const sha256 = PACKAGE.exec(name)?.[1];
+        if (sha256 !== undefined && !(await isYoung(join(dir, name), before))) digests.push(sha256);
+      }
+      return digests;
+    },
+    removeOld: async (sha256, before) => {
+      const taken = join(incoming, `${randomUUID()}.zip`);
+      try {
+        await rename(pathOf(sha256), taken);
+      } catch (error) {
+        if (hasCode(error, "ENOENT")) return false; // another replica was faster
+        throw error;
+      }
+      const again = await isYoung(taken, before);
+      if (again) await rename(taken, pathOf(sha256));
+      else await rm(taken, { force: true });
+      return !again;
+    },
   };
+}
+
+/** False also of a file that another replica has just removed. */
+async function isYoung(path: string, before: Date): Promise<boolean> {
+  const file = await stat(path).catch(() => undefined);
+  return file !== undefined && file.mtime >= before;
 }
 
 /** P3: an upload that was not written to for an hour died with its process. */

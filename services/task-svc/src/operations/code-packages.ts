@@ -7,7 +7,7 @@ import type { CodePackage, TaskStore } from "../store/task-store.ts";
 import { requireMember, visibleGroups } from "./access.ts";
 
 export interface CodePackageDeps {
-  readonly store: Pick<TaskStore, "insertCodePackage" | "codePackage" | "codePackageBySha">;
+  readonly store: Pick<TaskStore, "insertCodePackage" | "useCodePackage">;
   readonly packages: CodePackageFiles;
   readonly clock: () => Date;
 }
@@ -26,8 +26,6 @@ export async function uploadCodePackage(
   const groupId = wanted ?? onlyGroup(principal);
   requireMember(principal, groupId);
   const { sha256, sizeBytes, fileCount } = await packages.receive(body, options);
-  const known = await store.codePackageBySha(groupId, sha256);
-  if (known !== undefined) return known;
   return await store.insertCodePackage({
     id: codePackageId.parse(hexId(randomBytes(16))),
     sha256,
@@ -40,12 +38,12 @@ export async function uploadCodePackage(
 }
 
 export async function getCodePackage(
-  { store }: Pick<CodePackageDeps, "store">,
+  { store, clock }: Pick<CodePackageDeps, "store" | "clock">,
   principal: Principal,
   id: CodePackageId,
 ): Promise<CodePackage> {
   const groups = visibleGroups(principal);
-  const found = await store.codePackage(id);
+  const found = await store.useCodePackage(id, clock());
   if (found === undefined || !(groups === "all" || groups.includes(found.groupId)))
     throw new AiepError("CODE_PACKAGE_UNKNOWN", `There is no code package ${id} in your groups.`);
   return found;

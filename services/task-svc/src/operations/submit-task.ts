@@ -19,7 +19,7 @@ import type { ChangeContext, TaskRecord, TaskStore } from "../store/task-store.t
 type Foresee = (wish: { readonly namespace: string; readonly asked: Resources }) => string | undefined;
 
 export interface SubmitDeps {
-  readonly store: Pick<TaskStore, "insert" | "get" | "codePackage">;
+  readonly store: Pick<TaskStore, "insert" | "get" | "useCodePackage">;
   readonly directory: { current(): DirectoryIndex };
   readonly clock: () => Date;
   /** What the task would wait for, when that is known here. */
@@ -135,10 +135,10 @@ function factsOf(
 }
 
 async function codePackageFacts(
-  { store }: SubmitDeps,
+  { store, clock }: SubmitDeps,
   id: CodePackageId | undefined,
 ): Promise<CodePackageFacts | undefined> {
-  return id === undefined ? undefined : await store.codePackage(id);
+  return id === undefined ? undefined : await store.useCodePackage(id, clock());
 }
 
 function newTaskId(): TaskId {

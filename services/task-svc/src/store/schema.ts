@@ -81,6 +81,7 @@ export const CodePackageRowSchema = defineEntity({
     file_count: p.integer(),
     created_by: p.string(),
     created_at: p.datetime(3),
+    last_used_at: p.datetime(3),
   },
 });
 export type CodePackageRow = InferEntity<typeof CodePackageRowSchema>;

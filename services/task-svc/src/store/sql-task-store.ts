@@ -53,6 +53,8 @@ interface Written {
 }
 
 const UNSETTLED_BATCH = 200;
+/** Far less than packages are kept, so that a look-up need not write each time. */
+const RENEW_AFTER_MS = 3_600_000;
 const WHOLE = ["task_config", "set_envs", "warnings"] as const;
 
 export function createTaskStore(deps: SqlTaskStoreDeps): TaskStore {
@@ -192,28 +194,30 @@ class SqlTaskStore implements TaskStore {
   async insertCodePackage(codePackage: CodePackage): Promise<CodePackage> {
     const { id, groupId, sha256, sizeBytes, fileCount, createdBy, createdAt } = codePackage;
     await this.#deps.pool.execute(
-      `INSERT IGNORE INTO code_packages (id, group_id, sha256, size_bytes, file_count, created_by, created_at)
-       VALUES ${rowsOf(1, 7)}`,
-      [id, groupId, sha256, sizeBytes, fileCount, createdBy, createdAt],
+      `INSERT INTO code_packages (id, group_id, sha256, size_bytes, file_count, created_by, created_at, last_used_at)
+       VALUES ${rowsOf(1, 8)} ON DUPLICATE KEY UPDATE last_used_at = GREATEST(last_used_at, ?)`,
+      [id, groupId, sha256, sizeBytes, fileCount, createdBy, createdAt, createdAt, createdAt],
     );
-    // The same bytes in the same group are the same package: whoever came first named it.
-    const stored = await this.codePackageBySha(groupId, sha256);
-    if (stored === undefined) throw new AiepError("INTERNAL", "The code package was not kept.");
-    return stored;
+    const row = await this.#codePackage({ group_id: groupId, sha256 });
+    if (row === undefined) throw new AiepError("INTERNAL", "The code package was not kept.");
+    return codePackageOf(row);
   }
 
-  async codePackage(id: CodePackageId): Promise<CodePackage | undefined> {
-    return codePackageOf(await this.#em().find(CodePackageRowSchema, { id }, { disableIdentityMap: true }));
+  async useCodePackage(id: CodePackageId, at: Date): Promise<CodePackage | undefined> {
+    let row = await this.#codePackage({ id });
+    if (row !== undefined && at.getTime() - row.last_used_at.getTime() > RENEW_AFTER_MS) {
+      await this.#deps.pool.execute(
+        "UPDATE code_packages SET last_used_at = ? WHERE id = ? AND last_used_at < ?",
+        [at, id, at],
+      );
+      row = await this.#codePackage({ id }); // it may have been removed just before
+    }
+    return row && codePackageOf(row);
   }
 
-  async codePackageBySha(groupId: GroupId, sha256: string): Promise<CodePackage | undefined> {
-    return codePackageOf(
-      await this.#em().find(
-        CodePackageRowSchema,
-        { group_id: groupId, sha256 },
-        { disableIdentityMap: true },
-      ),
-    );
+  async #codePackage(where: { id: CodePackageId } | { group_id: GroupId; sha256: string }) {
+    const [row] = await this.#em().find(CodePackageRowSchema, where, { disableIdentityMap: true });
+    return row;
   }
 
   #em() {
@@ -252,8 +256,7 @@ export function historyEntryOf(row: HistoryRow): HistoryEntry {
   };
 }
 
-function codePackageOf([row]: readonly CodePackageRow[]): CodePackage | undefined {
-  if (row === undefined) return undefined;
+function codePackageOf(row: CodePackageRow): CodePackage {
   return {
     id: row.id as CodePackageId, // our own writing
     sha256: row.sha256,

@@ -305,6 +305,6 @@ describe("code packages", () => {
     expect(one).toEqual(two);
     const other = await store.insertCodePackage(make("g2"));
     expect(other.id).not.toBe(one.id);
-    expect(await store.codePackage(other.id)).toEqual(other);
+    expect(await store.useCodePackage(other.id, now)).toEqual(other);
   });
 });

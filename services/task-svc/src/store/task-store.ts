@@ -95,7 +95,8 @@ export interface TaskStore {
   /** Resources of tasks that were launched and have not ended. */
   usage(namespaces: readonly string[]): Promise<ReadonlyMap<string, Resources>>;
 
+  /** The same content in the same group is the same package: the stored one is returned, renewed. */
   insertCodePackage(codePackage: CodePackage): Promise<CodePackage>;
-  codePackage(id: CodePackageId): Promise<CodePackage | undefined>;
-  codePackageBySha(groupId: GroupId, sha256: string): Promise<CodePackage | undefined>;
+  /** Looked up to be used: it is kept for another while from this moment. */
+  useCodePackage(id: CodePackageId, at: Date): Promise<CodePackage | undefined>;
 }

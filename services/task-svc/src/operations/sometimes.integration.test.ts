@@ -2,7 +2,7 @@ import { waitFor } from "@aiep/dev-servers";
 import { createIdempotency } from "@aiep/service-kit";
 import { expect, it } from "vitest";
 import { openTestStore } from "../testing/database.ts";
-import { purgeSometimes } from "./purge-answers.ts";
+import { sometimes } from "./sometimes.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -17,15 +17,13 @@ it("answers older than a day go, younger ones stay, and a failed purge is tried 
     const row = idempotency.insert(request(key), { status: 201, body: {} }, new Date(Date.now() - age));
     await fixture.pool.execute(row);
   }
-  let calls = 0;
-  const flaky = {
-    purge: async (olderThanMs: number) => {
-      calls += 1;
-      if (calls === 1) throw new Error("database away");
-      await idempotency.purge(olderThanMs);
-    },
+  let runs = 0;
+  const purge = async () => {
+    runs += 1;
+    if (runs === 1) throw new Error("database away");
+    await idempotency.purge(DAY_MS);
   };
-  const stop = purgeSometimes(flaky, DAY_MS, { warn: () => undefined }, 10);
+  const stop = sometimes(purge, { what: "purge", everyMs: 10, log: { warn: () => undefined } });
   await waitFor(
     "the old answer is gone",
     async () => (await idempotency.replay(request("old"))) === undefined,
