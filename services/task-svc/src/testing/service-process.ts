@@ -31,6 +31,9 @@ export const DIRECTORY: DirectoryInput = {
 export interface ServiceGround extends AsyncDisposable {
   readonly bus: Bus;
   readonly signer: Signer;
+  readonly databaseUrl: string;
+  /** Logs of the local runtime, in the kubelet's layout. */
+  readonly logsDir: string;
   /** Starts the service; at most one at a time. */
   start(env?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
 }
@@ -45,6 +48,7 @@ export interface ServiceProcess extends AsyncDisposable {
     method: string,
     path: string,
     body?: unknown,
+    headers?: Readonly<Record<string, string>>,
   ): Promise<{ status: number; body: unknown }>;
   kill(): Promise<void>;
   /** SIGTERM; the exit code. */
@@ -85,6 +89,8 @@ export async function layServiceGround(): Promise<ServiceGround> {
   return {
     bus,
     signer,
+    databaseUrl: database.url,
+    logsDir: join(dir, "logs"),
     start: async (env = {}) => await startProcess({ env: { ...environment, ...env }, http, probe, signer }),
     [Symbol.asyncDispose]: async () => await stack.disposeAsync(),
   };
@@ -121,12 +127,13 @@ async function startProcess({ env, http, probe, signer }: ProcessDeps): Promise<
     url,
     process: child,
     output: () => output,
-    call: async (user, method, path, body) => {
+    call: async (user, method, path, body, headers = {}) => {
       const response = await fetch(`${url}${path}`, {
         method,
         headers: {
           authorization: `Bearer ${signer.token(user)}`,
           ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...headers,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
