@@ -30,9 +30,10 @@ function member(error: object, name: string): unknown {
   return name in error ? (error as Record<string, unknown>)[name] : undefined; // narrowed by `in`
 }
 
-/** Turns a driver's error into one of ours. Messages never carry SQL text or values. */
+/** Turns a driver's error into one of ours. What leaves here, causes included, carries no SQL text and no values. */
 export function sqlError(error: unknown): unknown {
   if (!(error instanceof Error) || AiepError.is(error) || error instanceof DuplicateKeyError) return error;
+  withhold(error);
   const errno = member(error, "errno");
   const code = member(error, "code");
   if (errno === DUPLICATE) return new DuplicateKeyError(duplicateKey(error.message), { cause: error });
@@ -45,6 +46,24 @@ export function sqlError(error: unknown): unknown {
   }
   return error;
 }
+
+/** The driver hangs the whole statement on its error, and the server quotes values: both would reach a log. */
+function withhold(error: Error): void {
+  Reflect.deleteProperty(error, "sql");
+  const { message, stack } = error;
+  const told = QUOTED_DATA.reduce((text, pattern) => text.replace(pattern, "$1'…'"), message);
+  if (told === message) return;
+  error.message = told;
+  error.stack = stack?.replace(message, told) ?? told;
+  if ("sqlMessage" in error) error.sqlMessage = told;
+}
+
+/** Where a server's message quotes data or statement text; names of keys and columns stay. */
+const QUOTED_DATA = [
+  /(\bentry )'.*'(?= for key )/s,
+  /(\bvalue:? )'.*'(?= for (?:column|function) |$)/s,
+  /(\bnear )'.*'(?= at line )/s,
+];
 
 export function unavailable(cause: unknown): AiepError {
   return new AiepError("DEPENDENCY_UNAVAILABLE", "The database cannot be reached.", {

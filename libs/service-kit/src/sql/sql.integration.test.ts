@@ -104,6 +104,27 @@ describe("pool", () => {
     await expect(pool.ping()).rejects.not.toThrow(/hidden|127\.0\.0\.1/);
   });
 
+  test("an error tells key and column, but no value and no statement, whoever logs it", async () => {
+    await using w = await world([NUMBERS, "INSERT INTO numbers VALUES (1, 'hush-1')"]);
+    const failures = [
+      w.pool.execute(insert(2, "hush-1")), // duplicate
+      w.pool.execute("INSERT INTO numbers VALUES ('hush-2', 'hush-3')"), // not a number
+      w.pool.execute("INSERT INTO numbers VALUES (3, ?)", [`hush-4 ${"x".repeat(40)}`]), // too long
+      w.pool.multi(["SELECT 1", "INSERT numbers hush-5 'hush-6'"]), // no SQL
+      w.pool.execute("INSERT INTO nowhere VALUES ('hush-7')"),
+    ];
+    const lines: string[] = [];
+    const logger = pino({}, { write: (line) => void lines.push(line) });
+    for (const failure of await Promise.allSettled(failures)) {
+      expect(failure.status).toBe("rejected");
+      if (failure.status === "rejected") logger.error({ err: failure.reason }, "failed");
+    }
+    const text = lines.join("");
+    expect(lines).toHaveLength(5);
+    for (const name of ["word_key", "id", "word", "nowhere"]) expect(text).toContain(name);
+    expect(text).not.toContain("hush");
+  });
+
   test("a statement that hangs is given up with its connection, and the pool goes on", async () => {
     await using w = await world();
     await using pool = createSqlPool({ url: w.database.url, connectionLimit: 1, statementTimeoutMs: 200 });
