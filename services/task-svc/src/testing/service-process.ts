@@ -55,16 +55,23 @@ export interface ServiceProcess extends AsyncDisposable {
   terminate(): Promise<number | null>;
 }
 
-export async function layServiceGround(): Promise<ServiceGround> {
+interface GroundOptions {
+  /** Default: a bus without accounts. */
+  readonly natsPassword?: string;
+}
+
+export async function layServiceGround({ natsPassword }: GroundOptions = {}): Promise<ServiceGround> {
   await using opened = new AsyncDisposableStack();
   const dir = opened.adopt(
     await mkdtemp(join(tmpdir(), "aiep-task-svc-")),
     async (path) => await rm(path, { recursive: true, force: true, maxRetries: 5 }),
   );
   const database = opened.use(await testDatabase());
-  const nats = opened.use(await startNats());
+  const users = natsPassword === undefined ? [] : [{ user: "svc", password: natsPassword }];
+  const nats = opened.use(await startNats(users.length === 0 ? {} : { users }));
   const log = createLogger({ service: "test", level: "silent" });
-  const bus = opened.use(await connectBus({ url: nats.url, name: "test", log }));
+  const account = natsPassword === undefined ? {} : { user: "svc", password: natsPassword };
+  const bus = opened.use(await connectBus({ url: nats.url, ...account, name: "test", log }));
   await applyTopology(bus, { streams: Object.values(STREAMS), consumers: Object.values(CONSUMERS) });
   const signer = createSigner();
   await writeFile(join(dir, "jwks.json"), signer.jwks);
@@ -77,6 +84,7 @@ export async function layServiceGround(): Promise<ServiceGround> {
     AIEP_HTTP_PORT: String(http),
     AIEP_METRICS_PORT: String(probe),
     AIEP_NATS_URL: nats.url,
+    ...(natsPassword === undefined ? {} : { AIEP_NATS_USER: "svc", AIEP_NATS_PASSWORD: natsPassword }),
     AIEP_DATABASE_URL: database.url,
     AIEP_JWKS: join(dir, "jwks.json"),
     AIEP_DIRECTORY_FILE: join(dir, "directory.yaml"),
