@@ -106,6 +106,7 @@ export {
   type OutboxRelayDeps,
 } from "./outbox/relay.ts";
 export { randomHex } from "./random.ts";
+export { observeCommits } from "./sql/commit-metrics.ts";
 export { CommitQueue, type CommitQueueDeps, type CommitUnit } from "./sql/commit-queue.ts";
 export { DuplicateKeyError, TransactionConflictError } from "./sql/errors.ts";
 export { createLease, type Lease, type LeaseGrant, type LeaseOptions } from "./sql/lease.ts";

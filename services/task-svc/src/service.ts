@@ -17,6 +17,7 @@ import {
   createTokenVerifier,
   type Idempotency,
   type Logger,
+  observeCommits,
   openDirectory,
   readOpenApi,
   readVersion,
@@ -242,6 +243,7 @@ function startWork(config: TaskConfig, { pool, orm, bus }: Foundations, shared: 
   scope.defer("release", "relay", async () => await relay.stop());
   const commits = new CommitQueue({ pool, onCommitted: () => relay.wake() });
   scope.defer("release", "commits", async () => await commits.close());
+  if (shared.telemetry !== undefined) observeCommits(shared.telemetry.meter, commits);
   const notifier = createTaskNotifier();
   scope.defer("release", "wakes of other replicas", notifyFromBus(bus, config.AIEP_ENV, notifier));
   const counter = shared.telemetry?.meter.createCounter("aiep_task_events_total", {

@@ -30,6 +30,12 @@ export interface CommitQueueDeps {
   readonly onCommitted?: () => void;
 }
 
+export interface CommitFigures {
+  readonly waiting: number;
+  readonly commits: number;
+  readonly units: number;
+}
+
 interface Waiting {
   readonly key: string | undefined;
   readonly texts: readonly string[];
@@ -54,6 +60,8 @@ export class CommitQueue {
   #inFlight = 0;
   #scheduled = false;
   #closed = false;
+  #commits = 0;
+  #units = 0;
 
   constructor(deps: CommitQueueDeps) {
     this.#pool = deps.pool;
@@ -78,6 +86,11 @@ export class CommitQueue {
       this.#waiting.push({ key: unit.key, texts, bytes, resolve, reject });
       this.#schedule();
     });
+  }
+
+  /** Since the start, but for `waiting`, which is now. */
+  get figures(): CommitFigures {
+    return { waiting: this.#waiting.length, commits: this.#commits, units: this.#units };
   }
 
   /** Waits for what was accepted; later units are refused with SHUTTING_DOWN. */
@@ -178,5 +191,7 @@ export class CommitQueue {
 
   async #send(batch: readonly Waiting[]): Promise<void> {
     await this.#pool.multi(["START TRANSACTION", ...batch.flatMap((unit) => unit.texts), "COMMIT"]);
+    this.#commits += 1;
+    this.#units += batch.length;
   }
 }

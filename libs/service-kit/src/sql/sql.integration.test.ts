@@ -143,6 +143,15 @@ describe("commit queue", () => {
     expect(await ids(w.pool)).toHaveLength(50);
   });
 
+  test("tells how many units wait, and how many shared a commit", async () => {
+    await using w = await world([NUMBERS]);
+    const queue = new CommitQueue({ pool: w.pool, maxInFlight: 1 });
+    const given = [1, 2, 3].map(async (id) => await queue.commit({ statements: [insert(id)] }));
+    expect(queue.figures).toEqual({ waiting: 3, commits: 0, units: 0 });
+    await Promise.all(given);
+    expect(queue.figures).toEqual({ waiting: 0, commits: 1, units: 3 });
+  });
+
   test("one poison unit fails alone, with the key that said no; the others are committed (I12)", async () => {
     await using w = await world([NUMBERS, "INSERT INTO numbers VALUES (100, 'taken')"]);
     const queue = new CommitQueue({ pool: w.pool });
