@@ -62,6 +62,7 @@ const {
   AIEP_LOG_LEVEL,
   AIEP_METRICS_PORT,
   AIEP_HTTP_HOST,
+  OTEL_EXPORTER_OTLP_ENDPOINT,
 } = serviceEnvironment;
 
 const agentSchema = z.object({
@@ -74,6 +75,8 @@ const agentSchema = z.object({
   AIEP_LOGS_DIR: z.string().regex(/^\//, "an absolute path"),
   AIEP_METRICS_PORT,
   AIEP_HTTP_HOST,
+  OTEL_EXPORTER_OTLP_ENDPOINT,
+  AIEP_GIT_COMMIT: z.string().optional(),
   /** Keeps the checkpoint. */
   AIEP_AGENT_STATE_DIR: z.string().regex(/^\//, "an absolute path"),
   /** Shipped pod folders are removed this long after their end; unset: somebody else removes them. */

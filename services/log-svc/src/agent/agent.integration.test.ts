@@ -2,6 +2,7 @@ import { access, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { waitFor } from "@aiep/dev-servers";
+import { startTelemetry } from "@aiep/service-kit";
 import { describe, expect, it } from "vitest";
 import {
   type LogStack,
@@ -50,6 +51,21 @@ describe("log agent", () => {
     await using _again = await stack.startAgent();
     await complete(stack, task);
     expect(textsOf(await store.read(task))).toEqual(numbered(0, 400));
+  });
+
+  it("counts what it shipped", async () => {
+    await using stack = await startLogStack();
+    await using store = stack.startStore();
+    const telemetry = await startTelemetry({ service: "log-agent", version: "0" });
+    const task = newTaskId();
+    const pod = await TestPod.create({ podsDir: stack.podsDir, task, node: node("worker-0") });
+    await pod.write(numbered(0, 10));
+    await using _agent = await stack.startAgent({ meter: telemetry.meter });
+    await lines(store, task, 10);
+    const figures = await telemetry.metricsText();
+    await telemetry.shutdown();
+    expect(figures).toMatch(/^aiep_agent_shipped_batches_total [1-9]/m);
+    expect(figures).toMatch(/^aiep_agent_shipped_bytes_total [1-9]\d{2}/m);
   });
 
   it("a file that vanished before it was read is a gap, and what follows is there", async () => {

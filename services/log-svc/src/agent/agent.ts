@@ -8,7 +8,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { LOG_COMPLETE_FILE } from "@aiep/contracts";
-import { type Bus, type Logger, WakeUp } from "@aiep/service-kit";
+import { type Bus, type Logger, type Telemetry, WakeUp } from "@aiep/service-kit";
 import { Checkpoint } from "./checkpoint.ts";
 import { filePodResolver, type PodResolver, unlessMissing } from "./pod-resolver.ts";
 import { PodWatch } from "./pod-watch.ts";
@@ -18,6 +18,7 @@ import { StreamGuard } from "./stream-guard.ts";
 export interface LogAgentDeps {
   readonly bus: Bus;
   readonly log: Logger;
+  readonly meter?: Telemetry["meter"];
   readonly env: string;
   readonly podsDir: string;
   readonly checkpointFile: string;

@@ -21,7 +21,11 @@ await runService({
   name: SERVICE,
   log,
   async start(scope) {
-    const telemetry = await startTelemetry({ service: SERVICE, version });
+    const telemetry = await startTelemetry({
+      service: SERVICE,
+      version,
+      otlpEndpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+    });
     scope.defer("release", "telemetry", () => telemetry.shutdown());
     const bus = scope.use(
       "bus",
@@ -37,6 +41,7 @@ await runService({
     const agent = await LogAgent.start({
       bus,
       log,
+      meter: telemetry.meter,
       env: config.AIEP_ENV,
       podsDir: config.AIEP_LOGS_DIR,
       checkpointFile: join(config.AIEP_AGENT_STATE_DIR, "checkpoint.json"),
@@ -48,6 +53,7 @@ await runService({
       createProbes({
         service: SERVICE,
         version,
+        ...(config.AIEP_GIT_COMMIT === undefined ? {} : { gitCommit: config.AIEP_GIT_COMMIT }),
         host: config.AIEP_HTTP_HOST,
         probePort: config.AIEP_METRICS_PORT,
         log,

@@ -6,7 +6,7 @@
  * P2 At most `window` batches are on their way over all sources, so memory is bounded whatever the bus does.
  */
 import { LOG_HEADERS, logSubject, type PodFile } from "@aiep/contracts";
-import { type Bus, backoffMs, type Logger, pause, publishMessage } from "@aiep/service-kit";
+import { type Bus, backoffMs, type Logger, pause, publishMessage, type Telemetry } from "@aiep/service-kit";
 import { countLines } from "../domain/cri.ts";
 
 export interface Batch {
@@ -21,6 +21,7 @@ export interface ShipperDeps {
   readonly bus: Bus;
   readonly env: string;
   readonly log: Logger;
+  readonly meter?: Telemetry["meter"];
   /** Batches on their way at once, over all sources. */
   readonly window: number;
   /** The stream's sequence of a batch that it has. */
@@ -33,10 +34,12 @@ export class Shipper {
   readonly #deps: ShipperDeps;
   #free: number;
   readonly #queue: (() => void)[] = [];
+  readonly #figures: ReturnType<typeof figuresOf>;
 
   constructor(deps: ShipperDeps) {
     this.#deps = deps;
     this.#free = deps.window;
+    this.#figures = figuresOf(deps.meter);
   }
 
   /** A place among the batches on their way; give it back with `release`. */
@@ -61,8 +64,11 @@ export class Shipper {
       try {
         const { seq, duplicate } = await publishMessage(this.#deps.bus, message);
         this.#deps.acknowledged(seq, duplicate);
+        this.#figures?.batches.add(1);
+        this.#figures?.bytes.add(batch.bytes.length);
         return true;
       } catch (error) {
+        this.#figures?.refused.add(1);
         this.#deps.log.warn(
           { err: error, source: batch.source, position: batch.position },
           "log batch refused",
@@ -72,6 +78,20 @@ export class Shipper {
     }
     return false;
   }
+}
+
+function figuresOf(meter: ShipperDeps["meter"]) {
+  return (
+    meter && {
+      batches: meter.createCounter("aiep_agent_shipped_batches_total", {
+        description: "Log batches the bus has taken",
+      }),
+      bytes: meter.createCounter("aiep_agent_shipped_bytes_total", { description: "Bytes of these batches" }),
+      refused: meter.createCounter("aiep_agent_refused_batches_total", {
+        description: "Log batches the bus did not take and that are sent again",
+      }),
+    }
+  );
 }
 
 function messageOf({ pod, source, position, bytes, final }: Batch, env: string) {
