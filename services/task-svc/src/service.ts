@@ -25,13 +25,11 @@ import {
 import { registerApi } from "./api/api.ts";
 import { readOpenApi } from "./api/openapi.ts";
 import { openCodePackageFiles } from "./code-packages/package-files.ts";
-import { unpackCodePackage } from "./code-packages/unpack.ts";
 import { readVersion, type TaskConfig } from "./config.ts";
 import { createController } from "./control/controller.ts";
 import { createTaskNotifier, notifyFromBus } from "./control/notifier.ts";
 import { createCommandHandler } from "./messaging/command-handler.ts";
-import { createLocalRuntime } from "./runtimes/local/local-runtime.ts";
-import { storageResolver } from "./runtimes/local/storage.ts";
+import { openRuntime } from "./runtimes/open-runtime.ts";
 import { createEventLog } from "./store/event-log.ts";
 import { migrate } from "./store/migrate.ts";
 import { openOrm } from "./store/orm.ts";
@@ -61,17 +59,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
   const work = startWork(config, foundations, shared, scope);
   const { store, notifier, commits } = work;
 
-  const runtime = await createLocalRuntime({
-    stateDir: config.AIEP_LOCAL_STATE_DIR,
-    logsDir: config.AIEP_LOCAL_LOGS_DIR,
-    log,
-    resolveStorage: storageResolver(() => directory.current().document),
-    codePackagePath: (sha256) => packages.pathOf(sha256),
-    unpackCode: async (zip, target, options) =>
-      await unpackCodePackage(zip, target, config.codePackageLimits, options),
-    unsafeRandomNames: config.unsafe.has("deterministic-names"),
-  });
-  scope.defer("release", "runtime", async () => await runtime.close());
+  const runtime = await openRuntime({ config, directory, packages, log, scope });
   const controller = createController({
     store,
     runtime,

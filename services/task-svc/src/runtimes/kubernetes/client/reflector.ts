@@ -48,7 +48,7 @@ export interface ReflectorOptions {
 }
 
 export interface Reflector {
-  /** The first list has been handed over. */
+  /** The first list has been handed over; a kind that the server does not know counts as an empty one. */
   readonly synced: Promise<void>;
   /** Null: there is no such kind here, or the last attempt was good. */
   readonly trouble: string | null;
@@ -113,9 +113,13 @@ async function reflect(
       }
       failures += 1;
       state.trouble = error instanceof Error ? error.message : String(error);
-      const level = ApiError.is(error, "unavailable") ? "warn" : "error";
+      const level = ApiError.is(error, "unavailable") || ApiError.is(error, "missing") ? "warn" : "error";
       if (failures === 2 || failures % 10 === 0)
         log[level]({ err: error, path, failures }, "a list or watch fails and is tried again");
+      if (ApiError.is(error, "missing")) {
+        options.handler.replace([]);
+        synced();
+      }
       if (ApiError.is(error, "missing") || ApiError.is(error, "refused")) version = undefined;
     }
     const ceiling = Math.min(backoff.capMs, backoff.floorMs * 2 ** Math.min(failures - 1, 16));
