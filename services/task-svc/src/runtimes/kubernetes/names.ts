@@ -100,14 +100,3 @@ export function nodeOfPod(mode: TaskMode, labels: Readonly<Record<string, string
     mode === "PS-Worker" ? `${type}-${index}` : type === "master" ? "worker-0" : `worker-${index + 1}`;
   return nodeName.safeParse(name).data;
 }
-
-/** The pod that will be this node; undefined where the controller makes up the name. */
-export function podNameOf(
-  job: string,
-  mode: TaskMode,
-  node: { role: string; index: number },
-): string | undefined {
-  if (mode === "Standalone") return undefined;
-  if (mode === "PS-Worker") return `${job}-${node.role}-${node.index}`;
-  return node.index === 0 ? `${job}-master-0` : `${job}-worker-${node.index - 1}`;
-}

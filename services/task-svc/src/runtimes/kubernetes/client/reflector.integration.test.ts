@@ -83,7 +83,7 @@ test("a list, then a watch from its version, with bookmarks and an end on the se
 
 test("a long list is read page by page", async () => {
   await using api = await openFakeApi((request) => {
-    if (isWatch(request)) return void request.response.writeHead(200).flushHeaders();
+    if (isWatch(request)) return request.response.writeHead(200).flushHeaders();
     const first = request.query.get("continue") === null;
     const page = list("7", named(first ? "a" : "b", "1"));
     answer(request, 200, first ? { ...page, metadata: { ...page.metadata, continue: "more" } } : page);
@@ -115,7 +115,7 @@ test.each([
   let refused = expire !== undefined;
   api.handle((request) => {
     if (isList(request)) return answer(request, 200, list("5", named("c", "4")));
-    if (refused) return void request.response.writeHead(200).flushHeaders();
+    if (refused) return request.response.writeHead(200).flushHeaders();
     refused = true;
     answer(request, 410, failure(410, "Expired"));
   });

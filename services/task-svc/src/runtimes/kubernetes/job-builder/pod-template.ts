@@ -108,7 +108,7 @@ function prepareContainer(
 const restricted = () => ({ allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } });
 
 function chunksOf(command: string): string[] {
-  const characters = [...command];
+  const characters = Array.from(command);
   const chunks: string[] = [];
   for (let at = 0; at < characters.length; at += CHUNK)
     chunks.push(characters.slice(at, at + CHUNK).join(""));

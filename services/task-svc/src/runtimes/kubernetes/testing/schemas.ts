@@ -29,7 +29,7 @@ const compiled = new Map<Schema, ReturnType<Ajv["compile"]>>();
 export function problemsOf(schema: Schema, object: unknown): string[] {
   const validate = compiled.get(schema) ?? compile(schema);
   compiled.set(schema, validate);
-  validate(object);
+  void validate(object); // none of these schemas is asynchronous
   return (validate.errors ?? []).map(
     ({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`,
   );
