@@ -32,12 +32,14 @@ import { type Reflector, startReflector } from "./client/reflector.ts";
 import { KINDS, pathOf } from "./client/resources.ts";
 import type { DownloadServer } from "./downloads.ts";
 import { buildJob, specHash } from "./job-builder/build.ts";
+import { JOB_KINDS, kindOf, placeOf, placeOfJob } from "./job-place.ts";
 import { launchError } from "./launch-errors.ts";
 import { ANNOTATIONS, keyOf, LABELS, refOfName, SELECTOR } from "./names.ts";
 import { observe } from "./observe/observe.ts";
-import { holds, type Job, job as jobSchema, type Pod } from "./observe/resources.ts";
-import { plan, type StopOrder, stopOrder } from "./plan.ts";
-import { type Entry, type JobKind, WorkloadCache } from "./workload-cache.ts";
+import { type Job, job as jobSchema } from "./observe/resources.ts";
+import { plan } from "./plan.ts";
+import { isOpen, Stops, writtenOn } from "./stopping.ts";
+import { type Entry, WorkloadCache } from "./workload-cache.ts";
 
 export interface KubernetesRuntimeDeps {
   readonly connection: Connection;
@@ -51,14 +53,8 @@ export interface KubernetesRuntimeDeps {
   readonly keepSeconds: number;
 }
 
-const JOB_KINDS = ["Job", "PyTorchJob", "TFJob"] as const satisfies readonly JobKind[];
 const TICK_MS = 5_000;
 const START_TIMEOUT_MS = 60_000;
-/** The kubelet gets this long beyond the grace before a pod's object is removed without its word. */
-const FORCE_AFTER_MS = 60_000;
-/** 0 would remove the object at once, and with it what the node's end was. */
-const MIN_GRACE_SECONDS = 1;
-
 export class KubernetesRuntime implements Runtime {
   readonly kind = "kubernetes";
   private readonly deps: KubernetesRuntimeDeps;
@@ -68,8 +64,7 @@ export class KubernetesRuntime implements Runtime {
   private readonly reflectors = new Map<string, Reflector>();
   /** Per workload, the end of the last call (K1). */
   private readonly turns = new Map<string, Promise<unknown>>();
-  /** Stops ordered by this process; those of others are on the jobs. */
-  private readonly stops = new Map<string, StopOrder>();
+  private readonly stops: Stops;
   private readonly removed = new Set<string>();
   private readonly reports = new Map<string, string>();
   private readonly due = new Set<string>();
@@ -84,6 +79,7 @@ export class KubernetesRuntime implements Runtime {
       changed: (key) => this.moved(key),
       suspectedGone: (_key, job) => this.background(async () => await this.confirmGone(job)),
     });
+    this.stops = new Stops({ client: this.client, cache: this.cache, now: deps.now });
   }
 
   async start(sink: ObservationSink): Promise<void> {
@@ -119,7 +115,7 @@ export class KubernetesRuntime implements Runtime {
           "LAUNCH_REFUSED",
           `The namespace ${workload.spec.namespace} is not in the directory any more.`,
         );
-      const stopped = this.stops.get(keyOf(workload));
+      const stopped = this.stops.of(keyOf(workload));
       const { job, podGroup } = buildJob(workload, {
         namespace,
         storageRoots: directory.storage_roots,
@@ -135,7 +131,8 @@ export class KubernetesRuntime implements Runtime {
         this.cache.putJob(job.kind, made.object);
         // From here on its absence is news, even before its presence was.
         if (!this.reports.has(keyOf(workload))) this.reports.set(keyOf(workload), "");
-        if (podGroup !== undefined && stopOf(found) === undefined) await this.createPodGroup(podGroup, found);
+        if (podGroup !== undefined && writtenOn(found) === undefined)
+          await this.createPodGroup(podGroup, found);
       } catch (error) {
         throw launchError(error, job.kind, namespace.name);
       }
@@ -152,32 +149,32 @@ export class KubernetesRuntime implements Runtime {
 
   async stop(ref: WorkloadRef, { graceSeconds }: { readonly graceSeconds: number }): Promise<void> {
     const key = keyOf(ref);
-    const order: StopOrder = { at: this.deps.now().toISOString(), grace_seconds: graceSeconds };
-    const earlier = this.stops.get(key);
-    if (earlier === undefined || deadlineOf(order) < deadlineOf(earlier))
-      this.stops.set(key, { ...order, at: earlier?.at ?? order.at });
+    this.stops.order(key, graceSeconds); // at once: a launch under way sees it
     await this.inTurn(ref, async () => {
-      const job = this.cache.entries.get(key)?.job ?? (await this.locate(ref));
-      if (job === undefined) return;
-      const written = stopOf(job);
-      const wanted = this.stops.get(key) ?? order;
-      if (written === undefined || deadlineOf(wanted) < deadlineOf(written))
-        await this.writeStop(job, wanted);
-      await this.pursueStop(key);
+      const job = await this.find(ref);
+      const order = this.stops.of(key);
+      if (job === undefined || order === undefined) return;
+      await this.reaching(async () => {
+        await this.stops.write(job, order);
+        await this.stops.pursue(key);
+      });
     });
   }
 
   async remove(ref: WorkloadRef): Promise<void> {
     const key = keyOf(ref);
     await this.inTurn(ref, async () => {
-      const job = this.cache.entries.get(key)?.job ?? (await this.locate(ref));
+      const job = await this.find(ref);
       if (job !== undefined && !this.removed.has(key)) {
-        if (isOpen(job) && stopOf(job) === undefined)
-          await this.writeStop(job, { at: this.deps.now().toISOString(), grace_seconds: MIN_GRACE_SECONDS });
-        await this.pursueStop(key, MIN_GRACE_SECONDS);
-        await this.letGo(job);
+        this.stops.order(key, 0);
+        const order = this.stops.of(key);
+        await this.reaching(async () => {
+          if (isOpen(job) && order !== undefined) await this.stops.write(job, order);
+          await this.stops.pursue(key);
+          await this.letGo(job);
+        });
       }
-      this.stops.delete(key);
+      this.stops.forget(key);
       this.reports.delete(key);
     });
   }
@@ -210,7 +207,7 @@ export class KubernetesRuntime implements Runtime {
     const { job, ref, pods, events, podGroup } = entry;
     const planned = plan.parse(JSON.parse(job.metadata.annotations[ANNOTATIONS.plan] ?? "null"));
     const own = [...pods.values()].filter(({ pod }) => pod.metadata.namespace === job.metadata.namespace);
-    const stop = this.stops.get(key) ?? stopOf(job);
+    const stop = this.stops.of(key);
     return observe({ ref, plan: planned, job, stop, pods: own, events, podGroup, now: this.deps.now() });
   }
 
@@ -294,74 +291,23 @@ export class KubernetesRuntime implements Runtime {
 
   // Stopping and removing
 
-  private async writeStop(job: Job, order: StopOrder): Promise<void> {
-    const annotations = { [ANNOTATIONS.stop]: JSON.stringify(order) };
-    const suspend =
-      isQueued(job) || !isOpen(job)
-        ? {}
-        : job.kind === "Job"
-          ? { suspend: true }
-          : { runPolicy: { suspend: true } };
-    try {
-      const patched = await this.client.patch(placeOfJob(job), { metadata: { annotations }, spec: suspend });
-      if (patched !== undefined) this.cache.putJob(kindOf(job), patched);
-      if (isQueued(job)) await this.client.remove(placeOfJob(job), { uid: job.metadata.uid });
-    } catch (error) {
-      throw this.unavailable(error);
-    }
-  }
-
-  /** K2: deletes the pods that are there; by force what does not go. */
-  private async pursueStop(key: string, graceSeconds?: number): Promise<void> {
-    const entry = this.cache.entries.get(key);
-    const order = entry?.job && (this.stops.get(key) ?? stopOf(entry.job));
-    const grace = graceSeconds ?? order?.grace_seconds;
-    if (entry === undefined || grace === undefined) return;
-    const now = this.deps.now().getTime();
-    const overdue = order !== undefined && now > deadlineOf(order) + FORCE_AFTER_MS;
-    await Promise.all(
-      [...entry.pods.values()]
-        .filter(
-          ({ pod, gone }) =>
-            !gone && (overdue ? pod.metadata.deletionTimestamp !== null : needsDelete(pod, grace, now)),
-        )
-        .map(async ({ pod }) => {
-          const place = { kind: KINDS.Pod, namespace: pod.metadata.namespace, name: pod.metadata.name };
-          const graceLeft = overdue ? 0 : Math.max(MIN_GRACE_SECONDS, grace);
-          await this.client.remove(place, { uid: pod.metadata.uid, graceSeconds: graceLeft });
-        }),
-    ).catch((error: unknown) => {
-      throw this.unavailable(error);
-    });
-  }
-
+  /** What a successor, or a controller that made one more pod, leaves to do (K2). */
   private pursueLater(key: string): void {
-    const entry = this.cache.entries.get(key);
-    const order = entry?.job && (this.stops.get(key) ?? stopOf(entry.job));
-    if (entry === undefined || order === undefined || this.turns.has(key)) return;
-    const now = this.deps.now().getTime();
-    const left = [...entry.pods.values()].some(
-      ({ pod, gone }) => !gone && needsDelete(pod, order.grace_seconds, now),
-    );
-    const overdue = now > deadlineOf(order) + FORCE_AFTER_MS;
-    if (left || overdue)
-      this.background(async () => await this.inTurn(entry.ref, async () => await this.pursueStop(key)));
+    const ref = refOfName(key);
+    if (ref === undefined || this.turns.has(key) || !this.stops.isPursued(key)) return;
+    this.background(async () => await this.inTurn(ref, async () => await this.stops.pursue(key)));
   }
 
   private async letGo(job: Job): Promise<void> {
     const { keepSeconds, now } = this.deps;
-    try {
-      if (keepSeconds > 0) {
-        const until = new Date(now().getTime() + keepSeconds * 1000).toISOString();
-        const patch = { metadata: { annotations: { [ANNOTATIONS.keepUntil]: until } } };
-        const patched = await this.client.patch(placeOfJob(job), patch);
-        if (patched !== undefined) this.cache.putJob(kindOf(job), patched);
-      } else {
-        this.removed.add(job.metadata.name);
-        await this.client.remove(placeOfJob(job), { uid: job.metadata.uid });
-      }
-    } catch (error) {
-      throw this.unavailable(error);
+    if (keepSeconds > 0) {
+      const until = new Date(now().getTime() + keepSeconds * 1000).toISOString();
+      const patch = { metadata: { annotations: { [ANNOTATIONS.keepUntil]: until } } };
+      const patched = await this.client.patch(placeOfJob(job), patch);
+      if (patched !== undefined) this.cache.putJob(kindOf(job), patched);
+    } else {
+      this.removed.add(job.metadata.name);
+      await this.client.remove(placeOfJob(job), { uid: job.metadata.uid });
     }
   }
 
@@ -415,6 +361,16 @@ export class KubernetesRuntime implements Runtime {
     ];
   }
 
+  private async find(ref: WorkloadRef): Promise<Job | undefined> {
+    return this.cache.entries.get(keyOf(ref))?.job ?? (await this.locate(ref));
+  }
+
+  private async reaching(work: () => Promise<void>): Promise<void> {
+    await work().catch((error: unknown) => {
+      throw this.unavailable(error);
+    });
+  }
+
   private refuseIfClosed(): void {
     if (this.closing.signal.aborted)
       throw new AiepError("RUNTIME_UNAVAILABLE", "The kubernetes runtime is closed.");
@@ -429,34 +385,6 @@ export class KubernetesRuntime implements Runtime {
     const message = `The Kubernetes API cannot be used${said == null ? "" : `: ${said}`}.`;
     return new AiepError("RUNTIME_UNAVAILABLE", message, { cause });
   }
-}
-
-const placeOf = (kind: JobKind, namespace: string, name: string) => ({ kind: KINDS[kind], namespace, name });
-const placeOfJob = (job: Job) => placeOf(kindOf(job), job.metadata.namespace, job.metadata.name);
-
-function kindOf({ kind }: Job): JobKind {
-  const found = JOB_KINDS.find((each) => each === kind);
-  if (found === undefined) throw new TypeError(`${kind} is no job kind`);
-  return found;
-}
-
-function stopOf({ metadata }: Job): StopOrder | undefined {
-  const text = metadata.annotations[ANNOTATIONS.stop];
-  return text === undefined ? undefined : stopOrder.parse(JSON.parse(text));
-}
-
-const deadlineOf = ({ at, grace_seconds }: StopOrder) => new Date(at).getTime() + grace_seconds * 1000;
-const isQueued = ({ metadata }: Job) => metadata.labels["kueue.x-k8s.io/queue-name"] !== undefined;
-const isOpen = ({ status }: Job) =>
-  ["Failed", "Succeeded", "Complete"].every((type) => holds(status.conditions, type) === undefined);
-
-/** Still there without an order to go, or with more time than it was to have: controllers delete with the pod's own grace. */
-function needsDelete({ metadata, status }: Pod, graceSeconds: number, now: number): boolean {
-  if (metadata.deletionTimestamp === null) return status.phase === "Pending" || status.phase === "Running";
-  const slack = 2_000;
-  return (
-    metadata.deletionTimestamp.getTime() > now + Math.max(MIN_GRACE_SECONDS, graceSeconds) * 1000 + slack
-  );
 }
 
 function refuseStranger(workload: Workload, job: Job): void {

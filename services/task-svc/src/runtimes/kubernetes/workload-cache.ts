@@ -6,11 +6,10 @@
  */
 import type { WorkloadRef } from "../../domain/runtime.ts";
 import type { ReflectorHandler } from "./client/reflector.ts";
+import type { JobKind } from "./job-place.ts";
 import { keyOf, refOfName } from "./names.ts";
 import type { SeenPod } from "./observe/observe.ts";
 import { event, type Job, job, type KubeEvent, type PodGroup, pod, podGroup } from "./observe/resources.ts";
-
-export type JobKind = "Job" | "PyTorchJob" | "TFJob";
 
 export interface Entry {
   readonly ref: WorkloadRef;
