@@ -2,7 +2,8 @@ import { defineConfig } from "vitest/config";
 import { workspaces } from "./scripts/lib/workspaces.ts";
 
 /**
- * Two projects a workspace: `<name>` (pure, seconds) and `<name>:integration` (real servers on random ports).
+ * Projects of a workspace: `<name>` (pure, seconds), `<name>:integration` (real servers on random ports) and
+ * `<name>:cluster` (a real Kubernetes API, KUBECONFIG).
  * Sources are resolved through the private condition `aiep:source`, so no build precedes a test run.
  */
 const conditions = ["aiep:source", "node", "import", "default"];
@@ -18,7 +19,7 @@ export default defineConfig({
         test: {
           name,
           include: ["**/*.test.ts"],
-          exclude: ["**/*.integration.test.ts", "**/node_modules/**", "**/dist/**"],
+          exclude: ["**/*.{integration,cluster}.test.ts", "**/node_modules/**", "**/dist/**"],
           testTimeout: 20_000,
         },
       },
@@ -36,6 +37,21 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      ...(name === "task-svc"
+        ? [
+            {
+              extends: true as const,
+              root,
+              test: {
+                name: `${name}:cluster`,
+                include: ["**/*.cluster.test.ts"],
+                exclude: ["**/node_modules/**", "**/dist/**"],
+                testTimeout: 120_000,
+                hookTimeout: 120_000,
+              },
+            },
+          ]
+        : []),
     ]),
   },
 });

@@ -7,10 +7,27 @@ import { DEFAULT_CODE_PACKAGE_LIMITS } from "./code-packages/limits.ts";
 const MIB = 1024 * 1024;
 const folder = z.string().regex(/^\//, "an absolute path");
 
+const kubernetesEnvironment = {
+  /** Without it the pod's own service account is used. */
+  KUBECONFIG: z.string().optional(),
+  /** Image of the container that fetches code and material: sh, wget, unzip, sha256sum. */
+  AIEP_KUBERNETES_PREPARE_IMAGE: z.string().min(1).optional(),
+  AIEP_KUBERNETES_REQUESTS_PER_SECOND: z.coerce.number().min(1).max(1000).default(50),
+  /** How long the objects of an ended task stay in the cluster. */
+  AIEP_KUBERNETES_KEEP_SECONDS: z.coerce.number().int().min(0).default(3600),
+  /** Where prepare containers fetch from; the URL is what pods see. */
+  AIEP_DOWNLOADS_HOST: z.string().default("127.0.0.1"),
+  AIEP_DOWNLOADS_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
+  AIEP_DOWNLOADS_URL: z.url().optional(),
+  /** Signs what a prepare container may fetch; the same for all replicas. */
+  AIEP_DOWNLOADS_KEY: z.string().min(32).optional(),
+};
+
 const schema = z.object({
   ...serviceEnvironment,
   AIEP_GIT_COMMIT: z.string().optional(),
   AIEP_RUNTIME: z.enum(["local", "kubernetes"]).default("local"),
+  ...kubernetesEnvironment,
   /** Working folders of the local runtime's tasks. */
   AIEP_LOCAL_STATE_DIR: folder,
   /** Their logs, in the kubelet's layout; the log agent reads here. */
@@ -36,13 +53,23 @@ const schema = z.object({
   AIEP_HISTORY_DAYS: z.coerce.number().min(1).default(30),
 });
 
+/** Only with AIEP_RUNTIME=kubernetes. */
+function kubernetesSettings(config: z.infer<typeof schema>) {
+  const { AIEP_KUBERNETES_PREPARE_IMAGE: prepareImage, AIEP_DOWNLOADS_KEY: downloadsKey } = config;
+  const missing = [
+    ...(prepareImage === undefined ? ["AIEP_KUBERNETES_PREPARE_IMAGE"] : []),
+    ...(downloadsKey === undefined ? ["AIEP_DOWNLOADS_KEY"] : []),
+  ];
+  if (prepareImage === undefined || downloadsKey === undefined)
+    throw new AiepError("CONFIG_INVALID", `AIEP_RUNTIME=kubernetes needs ${missing.join(" and ")}.`);
+  return { prepareImage, downloadsKey };
+}
+
 export function loadTaskConfig(env: Environment) {
   const config = loadConfig(schema, env);
-  if (config.AIEP_RUNTIME === "kubernetes") {
-    throw new AiepError("CONFIG_INVALID", "AIEP_RUNTIME=kubernetes is not built in yet; use local.");
-  }
   return {
     ...config,
+    kubernetes: config.AIEP_RUNTIME === "kubernetes" ? kubernetesSettings(config) : undefined,
     address: { env: config.AIEP_ENV, source: "/aiep/task-svc" },
     unsafe: unsafeSwitches(config.AIEP_ENV, config.AIEP_UNSAFE_DISABLE),
     codePackageLimits: {

@@ -28,15 +28,13 @@ import {
 } from "@aiep/service-kit";
 import { registerApi } from "./api/api.ts";
 import { openCodePackageFiles } from "./code-packages/package-files.ts";
-import { unpackCodePackage } from "./code-packages/unpack.ts";
 import type { TaskConfig } from "./config.ts";
 import { createController } from "./control/controller.ts";
 import { createTaskNotifier, notifyFromBus } from "./control/notifier.ts";
 import { createCommandHandler } from "./messaging/command-handler.ts";
 import { collectCodePackages } from "./operations/collect-code-packages.ts";
 import { sometimes } from "./operations/sometimes.ts";
-import { createLocalRuntime } from "./runtimes/local/local-runtime.ts";
-import { storageResolver } from "./runtimes/local/storage.ts";
+import { openRuntime } from "./runtimes/open-runtime.ts";
 import { createCodePackageRows } from "./store/code-package-rows.ts";
 import { createEventLog } from "./store/event-log.ts";
 import { migrate } from "./store/migrate.ts";
@@ -69,17 +67,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
   const work = startWork(config, foundations, shared, scope);
   const { store, notifier, commits } = work;
 
-  const runtime = await createLocalRuntime({
-    stateDir: config.AIEP_LOCAL_STATE_DIR,
-    logsDir: config.AIEP_LOCAL_LOGS_DIR,
-    log,
-    resolveStorage: storageResolver(() => directory.current().document),
-    codePackagePath: (sha256) => packages.pathOf(sha256),
-    unpackCode: async (zip, target, options) =>
-      await unpackCodePackage(zip, target, config.codePackageLimits, options),
-    unsafeRandomNames: config.unsafe.has("deterministic-names"),
-  });
-  scope.defer("release", "runtime", async () => await runtime.close());
+  const runtime = await openRuntime({ config, directory, packages, log, scope });
   const controller = createController({
     store,
     runtime,

@@ -221,6 +221,14 @@ describe("failure", () => {
 });
 
 describe("success", () => {
+  it("V3: a worker that the cluster ended after worker-0 succeeded is no failure", () => {
+    const task = runningTask("DDP", 2);
+    const both = { "worker-0": succeeded, "worker-1": { state: "Stopped" as const, exitCode: 143 } };
+    expect(must(applyObservation(task, observed(task, both), at(3))).task.state).toBe("Succeeded");
+    const alone = { "worker-0": { state: "Running" as const }, "worker-1": { state: "Stopped" as const } };
+    expect(must(applyObservation(task, observed(task, alone), at(3))).task.state).toBe("Failed");
+  });
+
   it("worker-0 decides; other workers get ten seconds to end by themselves", () => {
     const task = runningTask("DDP", 2);
     const lingering = must(

@@ -5,6 +5,7 @@
  * V2 Failure is read before success, so the order in which nodes are looked at never matters.
  * V3 worker-0 decides the result in every mode: the only node, the DDP master, or the first worker beside servers.
  *    Other workers then get LINGER_SECONDS to end by themselves; parameter servers are ended with the task.
+ *    A cluster's operator may end them at once: Stopped after worker-0 succeeded is no failure.
  */
 import type { NodeState, TaskId, TaskReason, TaskSpec } from "@aiep/contracts";
 import type { NodeObservation } from "./runtime.ts";
@@ -101,11 +102,12 @@ export function allStarted(nodes: readonly TaskNodeRecord[]): boolean {
   return nodes.every((node) => node.state === "Running" || node.state === "Succeeded");
 }
 
-/** The node that failed first, or was stopped though nobody here asked for it. */
+/** The node that failed first, or was stopped though nobody here asked for it and worker-0 had not succeeded (V3). */
 export function firstFailure(nodes: readonly TaskNodeRecord[]): TaskNodeRecord | undefined {
   let first: TaskNodeRecord | undefined;
+  const succeeded = decider(nodes)?.state === "Succeeded";
   for (const node of nodes) {
-    if (node.state !== "Failed" && node.state !== "Stopped") continue;
+    if (node.state !== "Failed" && (node.state !== "Stopped" || succeeded)) continue;
     if (first === undefined || endOf(node) < endOf(first)) first = node;
   }
   return first;

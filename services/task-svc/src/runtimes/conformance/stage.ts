@@ -42,6 +42,10 @@ export interface Stage extends AsyncDisposable {
   processExists(word: string): boolean;
   registerCode(zip: Buffer): NonNullable<TaskSpec["code_package"]>;
   registerMaterial(content: Buffer): NonNullable<TaskSpec["material"]>;
+  /** What tasks are given here, unless a test says otherwise: namespace, image. */
+  readonly spec?: Partial<Pick<TaskSpec, "namespace" | "image">>;
+  /** Cores of a node; 1 unless a machine has too few for several of them. */
+  readonly cpu?: number;
   readonly can: {
     readonly readOnlyMounts: boolean;
     readonly switchUser: boolean;
@@ -69,7 +73,7 @@ export function workload(stage: Stage, command: string, wanted: Wanted = {}): Wo
   const role = (name: "worker" | "ps", count: number) => ({
     role: name,
     count,
-    cpu: 1,
+    cpu: stage.cpu ?? 1,
     memory_gb: memoryGb,
     gpu: 0,
     gpu_type: null,
@@ -93,6 +97,7 @@ export function workload(stage: Stage, command: string, wanted: Wanted = {}): Wo
       code_package: null,
       material: null,
       run_limit_seconds: 3600,
+      ...stage.spec,
       ...wanted.spec,
     }),
   };

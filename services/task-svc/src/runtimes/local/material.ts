@@ -42,7 +42,7 @@ async function fetchMaterial(url: string, path: string, signal: AbortSignal): Pr
   return hash.digest("hex");
 }
 
-async function openMaterial(url: string, signal: AbortSignal): Promise<Readable> {
+export async function openMaterial(url: string, signal: AbortSignal): Promise<Readable> {
   const parsed = new URL(url);
   if (parsed.protocol === "file:") return createReadStream(fileURLToPath(parsed));
   if (parsed.protocol !== "http:" && parsed.protocol !== "https:")

@@ -1,0 +1,122 @@
+/**
+ * Where prepare containers fetch code packages and material: a small server of its own, so that pods need to reach
+ * nothing else of the platform. Whoever asks shows a token that is signed for one task and its two files, and ends
+ * with the task's run limit.
+ */
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { once } from "node:events";
+import { createReadStream } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { pipeline } from "node:stream/promises";
+import type { Logger } from "pino";
+import * as z from "zod";
+import type { Workload } from "../../domain/runtime.ts";
+import { openMaterial } from "../local/material.ts";
+import type { Downloads } from "./job-builder/scripts.ts";
+
+const claims = z.object({
+  task_id: z.string(),
+  attempt: z.int(),
+  expires: z.number(),
+  code: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable(),
+  material: z.string().nullable(),
+});
+type Claims = z.infer<typeof claims>;
+
+export interface DownloadsDeps {
+  readonly host: string;
+  readonly port: number;
+  /** How pods reach it; undefined: by host and port. */
+  readonly publicUrl: string | undefined;
+  /** Shared by all replicas. */
+  readonly key: string;
+  readonly codePackagePath: (sha256: string) => string;
+  readonly log: Logger;
+  readonly now: () => Date;
+}
+
+export interface DownloadServer {
+  grantFor(workload: Workload): { readonly downloads: Downloads; readonly downloadToken: string };
+  close(): Promise<void>;
+}
+
+export async function startDownloads(deps: DownloadsDeps): Promise<DownloadServer> {
+  const closing = new AbortController();
+  const server = createServer((request, response) => {
+    serve(deps, request, response, closing.signal).catch((error: unknown) => {
+      deps.log.warn({ err: error, path: request.url }, "a download broke off");
+      if (!response.headersSent) response.writeHead(502).end();
+      else response.destroy();
+    });
+  });
+  server.on("connection", (socket) => socket.setNoDelay(true));
+  server.listen(deps.port, deps.host);
+  await once(server, "listening");
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : deps.port;
+  const base = deps.publicUrl ?? `http://${deps.host}:${port}`;
+  return {
+    grantFor: (workload) => grantOf(deps, base, workload),
+    close: async () => {
+      closing.abort();
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+function grantOf({ key, now }: DownloadsDeps, base: string, { taskId, attempt, spec }: Workload) {
+  const { code_package: code, material } = spec;
+  const token = sign(key, {
+    task_id: taskId,
+    attempt,
+    expires: Math.ceil(now().getTime() / 1000) + spec.run_limit_seconds,
+    code: code?.sha256 ?? null,
+    material: material?.url ?? null,
+  });
+  return {
+    downloads: {
+      code: code === null ? undefined : { url: `${base}/code` },
+      material: material === null ? undefined : { url: `${base}/material` },
+    },
+    downloadToken: code === null && material === null ? "" : token,
+  };
+}
+
+async function serve(
+  { key, now, codePackagePath }: DownloadsDeps,
+  request: IncomingMessage,
+  response: ServerResponse,
+  signal: AbortSignal,
+): Promise<void> {
+  const granted = verify(key, request.headers.authorization?.replace(/^Bearer /, "") ?? "", now());
+  if (granted === undefined) return void response.writeHead(401).end();
+  const source =
+    request.url === "/code" && granted.code !== null
+      ? createReadStream(codePackagePath(granted.code))
+      : request.url === "/material" && granted.material !== null
+        ? await openMaterial(granted.material, signal)
+        : undefined;
+  if (source === undefined || request.method !== "GET") return void response.writeHead(404).end();
+  response.setHeader("content-type", "application/octet-stream");
+  await pipeline(source, response, { signal });
+}
+
+const macOf = (key: string, body: string) => createHmac("sha256", key).update(body).digest();
+
+function sign(key: string, of: Claims): string {
+  const body = Buffer.from(JSON.stringify(of)).toString("base64url");
+  return `${body}.${macOf(key, body).toString("base64url")}`;
+}
+
+function verify(key: string, token: string, now: Date): Claims | undefined {
+  const [body = "", mac = ""] = token.split(".");
+  const [given, right] = [Buffer.from(mac, "base64url"), macOf(key, body)];
+  if (given.length !== right.length || !timingSafeEqual(given, right)) return undefined;
+  const parsed = claims.parse(JSON.parse(Buffer.from(body, "base64url").toString("utf8")));
+  return parsed.expires * 1000 > now.getTime() ? parsed : undefined;
+}

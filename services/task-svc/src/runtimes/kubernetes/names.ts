@@ -1,0 +1,102 @@
+/**
+ * Names, labels and annotations of everything the kubernetes runtime makes (R1). A workload's name follows from
+ * (task, attempt) alone, begins with a letter and is at most 44 characters long, so that the operator's pods and
+ * services (`<job>-worker-9999`) stay DNS labels too.
+ */
+import { createHash } from "node:crypto";
+import { type NodeName, nodeName, type TaskMode, taskId } from "@aiep/contracts";
+import type { Workload, WorkloadRef } from "../../domain/runtime.ts";
+
+export const LABELS = {
+  managedBy: "app.kubernetes.io/managed-by",
+  taskId: "aiep.io/task-id",
+  groupId: "aiep.io/group-id",
+  attempt: "aiep.io/attempt",
+} as const;
+export const MANAGER = "aiep-task-svc";
+/** Selects every object and pod of this platform. */
+export const SELECTOR = `${LABELS.managedBy}=${MANAGER}`;
+
+export const ANNOTATIONS = {
+  taskName: "aiep.io/task-name",
+  groupId: "aiep.io/group-id",
+  createdBy: "aiep.io/created-by",
+  runsAs: "aiep.io/runs-as",
+  /** What `launch` compares when it finds an object of its name. */
+  specHash: "aiep.io/spec-hash",
+  /** JSON of `Plan`: what observing needs to know of the spec. */
+  plan: "aiep.io/plan",
+  /** JSON of `StopOrder`; once there, no node is started any more (R3). */
+  stop: "aiep.io/stop",
+  /** RFC 3339: the workload was removed, its objects are kept until then. */
+  keepUntil: "aiep.io/keep-until",
+} as const;
+
+/** The kubelet calls the job's own container by these names; the operators insist on theirs. */
+export const CONTAINERS = {
+  Standalone: "main",
+  DDP: "pytorch",
+  "PS-Worker": "tensorflow",
+} as const satisfies Record<TaskMode, string>;
+export const PREPARE_CONTAINER = "aiep-prepare";
+
+const MAX_ATTEMPT = 999_999_999;
+
+export function workloadName(ref: WorkloadRef): string {
+  if (ref.attempt > MAX_ATTEMPT) throw new RangeError(`attempt ${ref.attempt} makes no name`);
+  return `t-${ref.taskId}-${ref.attempt}`;
+}
+
+/** The workload whose job, pod, service or pod group has this name; undefined for anybody else's. */
+export function refOfName(name: string): WorkloadRef | undefined {
+  const match = /^t-([0-9a-f]{32})-([1-9][0-9]{0,8})(?:-|$)/.exec(name);
+  const id = taskId.safeParse(match?.[1]);
+  return id.success ? { taskId: id.data, attempt: Number(match?.[2]) } : undefined;
+}
+
+export function keyOf(ref: WorkloadRef): string {
+  return workloadName(ref);
+}
+
+/** Any text as a label value: what may stay stays, a hash makes two texts that look alike different. */
+export function labelValue(text: string): string {
+  if (/^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/.test(text)) return text;
+  const hash = createHash("sha256").update(text).digest("hex").slice(0, 8);
+  const plain = text
+    .replaceAll(/[^A-Za-z0-9._-]+/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "")
+    .slice(0, 54)
+    .replace(/[^A-Za-z0-9]+$/, "");
+  return plain === "" ? hash : `${plain}-${hash}`;
+}
+
+export function labelsOf(workload: Workload): Record<string, string> {
+  return {
+    [LABELS.managedBy]: MANAGER,
+    [LABELS.taskId]: workload.taskId,
+    [LABELS.groupId]: labelValue(workload.groupId),
+    [LABELS.attempt]: String(workload.attempt),
+  };
+}
+
+export function ownersOf(workload: Workload): Record<string, string> {
+  return {
+    [ANNOTATIONS.taskName]: workload.taskName,
+    [ANNOTATIONS.groupId]: workload.groupId,
+    [ANNOTATIONS.createdBy]: workload.createdBy,
+    [ANNOTATIONS.runsAs]: workload.spec.identity.user,
+  };
+}
+
+const REPLICA_TYPE = "training.kubeflow.org/replica-type";
+const REPLICA_INDEX = "training.kubeflow.org/replica-index";
+
+/** Which node of the task a pod is: a DDP task's master is worker-0, its worker i is worker-(i+1). */
+export function nodeOfPod(mode: TaskMode, labels: Readonly<Record<string, string>>): NodeName | undefined {
+  if (mode === "Standalone") return nodeName.parse("worker-0");
+  const index = Number(labels[REPLICA_INDEX]);
+  const type = labels[REPLICA_TYPE];
+  const name =
+    mode === "PS-Worker" ? `${type}-${index}` : type === "master" ? "worker-0" : `worker-${index + 1}`;
+  return nodeName.safeParse(name).data;
+}

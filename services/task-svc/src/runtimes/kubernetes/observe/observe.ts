@@ -1,0 +1,111 @@
+/**
+ * What is known of one workload → its Observation (D11, D14). Pure: the same facts give the same answer, in whatever
+ * order they came (R2).
+ *
+ *   observe     all nodes, and why those that are Pending wait     node      one node from its pod
+ *   waiting     reasons with next steps                            resources the parts of the objects we read
+ *
+ * O1 Nodes are read from pods, never from the operator's conditions: its Running comes when one pod runs.
+ * O2 Failed is read before Succeeded: a pod that failed counts before the job's own conditions are looked at.
+ * O3 A node is its first pod. One that the operator makes anew after somebody deleted the first cannot join, and is not it.
+ * O4 Once a stop is ordered, what ends later is Stopped; what is not there any more too (I9).
+ */
+import type { NodeName, TaskReason } from "@aiep/contracts";
+import type { NodeObservation, Observation, WorkloadRef } from "../../../domain/runtime.ts";
+import { nodeOfPod } from "../names.ts";
+import { nodesOf, type Plan, type StopOrder } from "../plan.ts";
+import { failWithJob, type JobEnd, observeNode } from "./node.ts";
+import { holds, type Job, type KubeEvent, type Pod, type PodGroup } from "./resources.ts";
+import { waitingOfJob, waitingOfPod } from "./waiting.ts";
+
+/** A pod as it is, or as it was last seen before it vanished. */
+export interface SeenPod {
+  readonly pod: Pod;
+  readonly gone: boolean;
+}
+
+export interface Facts {
+  readonly ref: WorkloadRef;
+  readonly plan: Plan;
+  readonly job: Job;
+  readonly stop: StopOrder | undefined;
+  readonly pods: readonly SeenPod[];
+  /** Warnings about the job and its pods, oldest first. */
+  readonly events: readonly KubeEvent[];
+  readonly podGroup: PodGroup | undefined;
+  readonly now: Date;
+}
+
+export function observe(facts: Facts): Extract<Observation, { kind: "present" }> {
+  const pods = podsByNode(facts);
+  const end = endOfJob(facts.job);
+  const own = nodesOf(facts.plan).map((node): NodeObservation => {
+    const seen = pods.get(node.name);
+    const observed = observeNode({ node, seen, end, stop: facts.stop, plan: facts.plan });
+    if (observed.state !== "Pending" || seen === undefined) return observed;
+    const why = waitingOfPod({ node, seen, facts });
+    return why === undefined ? observed : { ...observed, ...why };
+  });
+  const unexplained =
+    end.kind === "failed" && facts.stop === undefined && !own.some(({ state }) => state === "Failed");
+  const nodes = unexplained ? own.map((node) => failWithJob(node, pods.get(node.name), end)) : own;
+  return { kind: "present", ref: facts.ref, nodes, waiting: whyWaiting(facts, nodes, pods) };
+}
+
+function podsByNode({ plan, job, pods }: Facts): ReadonlyMap<NodeName, SeenPod> {
+  const first = new Map<NodeName, SeenPod>();
+  for (const seen of pods) {
+    const name = nodeOfPod(plan.mode, seen.pod.metadata.labels);
+    if (name === undefined || seen.pod.metadata.namespace !== job.metadata.namespace) continue;
+    const earlier = first.get(name);
+    if (earlier === undefined || createdAt(seen) < createdAt(earlier)) first.set(name, seen);
+  }
+  return first;
+}
+
+const createdAt = ({ pod }: SeenPod): number => pod.metadata.creationTimestamp?.getTime() ?? 0;
+
+function endOfJob(job: Job): JobEnd {
+  const { conditions } = job.status;
+  const failed = holds(conditions, "Failed") ?? holds(conditions, "FailureTarget");
+  if (failed !== undefined) return { kind: "failed", reason: failed.reason, message: failed.message };
+  const succeeded =
+    holds(conditions, "Succeeded") ??
+    holds(conditions, "Complete") ??
+    holds(conditions, "SuccessCriteriaMet");
+  return { kind: succeeded === undefined ? "open" : "succeeded" };
+}
+
+/** The first that is most in the way: the job's own trouble, then the worst of the pods'. */
+function whyWaiting(
+  facts: Facts,
+  nodes: readonly NodeObservation[],
+  pods: ReadonlyMap<NodeName, SeenPod>,
+): { reason: TaskReason; message: string } | null {
+  const pending = nodes.filter(({ state }) => state === "Pending");
+  if (pending.length === 0 || facts.stop !== undefined) return null;
+  const ofJob = waitingOfJob(facts, pods.size);
+  if (ofJob !== undefined) return ofJob;
+  const told = pending
+    .filter((node) => node.reason !== null)
+    .sort((a, b) => urgency(a.reason) - urgency(b.reason))[0];
+  if (told?.reason == null)
+    return { reason: "PreparingNodes", message: "The cluster makes the nodes' pods." };
+  return { reason: told.reason, message: told.message ?? `${told.name} waits: ${told.reason}.` };
+}
+
+/** What somebody has to do something about comes before what passes by itself. */
+const URGENCY: readonly TaskReason[] = [
+  "ImageError",
+  "ConfigError",
+  "MountRefused",
+  "Unschedulable",
+  "Queued",
+  "PullingImage",
+  "PreparingNodes",
+  "WaitingForMaster",
+];
+function urgency(reason: TaskReason | null): number {
+  const at = reason === null ? -1 : URGENCY.indexOf(reason);
+  return at === -1 ? URGENCY.length : at;
+}

@@ -1,0 +1,131 @@
+/** The parts of Kubernetes objects that observing reads. Everything else an API server sends is let go at the door. */
+import * as z from "zod";
+
+const time = z
+  .string()
+  .nullish()
+  .transform((text) => (text == null ? null : new Date(text)));
+const map = z
+  .record(z.string(), z.string())
+  .nullish()
+  .transform((found) => found ?? {});
+const many = <T extends z.ZodType>(item: T) =>
+  z
+    .array(item)
+    .nullish()
+    .transform((found) => found ?? []);
+
+export const metadata = z.object({
+  name: z.string(),
+  namespace: z.string().default(""),
+  uid: z.string().default(""),
+  resourceVersion: z.string().default(""),
+  creationTimestamp: time,
+  deletionTimestamp: time,
+  labels: map,
+  annotations: map,
+});
+
+const condition = z.object({
+  type: z.string(),
+  status: z.string(),
+  reason: z
+    .string()
+    .nullish()
+    .transform((text) => text ?? ""),
+  message: z
+    .string()
+    .nullish()
+    .transform((text) => text ?? ""),
+});
+
+const terminated = z.object({
+  exitCode: z.int(),
+  reason: z.string().default(""),
+  message: z.string().default(""),
+  startedAt: time,
+  finishedAt: time,
+});
+const containerStatus = z.object({
+  name: z.string(),
+  state: z
+    .object({
+      waiting: z.object({ reason: z.string().default(""), message: z.string().default("") }).nullish(),
+      running: z.object({ startedAt: time }).nullish(),
+      terminated: terminated.nullish(),
+    })
+    .nullish()
+    .transform((state) => state ?? {}),
+});
+
+export const pod = z.object({
+  metadata,
+  spec: z.object({ nodeName: z.string().optional() }).default({}),
+  status: z
+    .object({
+      phase: z.string().default("Pending"),
+      reason: z.string().default(""),
+      message: z.string().default(""),
+      startTime: time,
+      conditions: many(condition),
+      initContainerStatuses: many(containerStatus),
+      containerStatuses: many(containerStatus),
+    })
+    .prefault({}),
+});
+export type Pod = z.infer<typeof pod>;
+export type Terminated = z.infer<typeof terminated>;
+
+export const job = z.object({
+  kind: z.string().default(""),
+  metadata,
+  spec: z
+    .object({
+      suspend: z.boolean().optional(),
+      runPolicy: z.object({ suspend: z.boolean().optional() }).optional(),
+    })
+    .prefault({}),
+  status: z
+    .object({ conditions: many(condition) })
+    .nullish()
+    .transform((status) => status ?? { conditions: [] }),
+});
+export type Job = z.infer<typeof job>;
+
+export const podGroup = z.object({
+  metadata,
+  spec: z.object({ minMember: z.int().default(1) }).prefault({}),
+  status: z
+    .object({ phase: z.string().default(""), conditions: many(condition), running: z.int().default(0) })
+    .nullish()
+    .transform((status) => status ?? { phase: "", conditions: [], running: 0 }),
+});
+export type PodGroup = z.infer<typeof podGroup>;
+
+export const event = z.object({
+  metadata,
+  involvedObject: z.object({
+    kind: z.string().default(""),
+    name: z.string().default(""),
+    uid: z.string().default(""),
+  }),
+  reason: z
+    .string()
+    .nullish()
+    .transform((text) => text ?? ""),
+  message: z
+    .string()
+    .nullish()
+    .transform((text) => text ?? ""),
+  lastTimestamp: time,
+  eventTime: time,
+});
+export type KubeEvent = z.infer<typeof event>;
+
+/** One condition that is true. */
+export function holds(
+  conditions: readonly z.infer<typeof condition>[],
+  type: string,
+): z.infer<typeof condition> | undefined {
+  return conditions.find((each) => each.type === type && each.status === "True");
+}

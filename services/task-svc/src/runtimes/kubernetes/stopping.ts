@@ -1,0 +1,122 @@
+/**
+ * Stops of workloads (K2, K3): written on the job, then pursued until no pod is left. Each step may be repeated, and
+ * by another process.
+ */
+import type { KubeClient } from "./client/kube-client.ts";
+import { KINDS } from "./client/resources.ts";
+import { type JobKind, kindOf, placeOfJob } from "./job-place.ts";
+import { ANNOTATIONS } from "./names.ts";
+import { holds, type Job, type Pod } from "./observe/resources.ts";
+import { type StopOrder, stopOrder } from "./plan.ts";
+import type { WorkloadCache } from "./workload-cache.ts";
+
+export interface StopsDeps {
+  readonly client: KubeClient;
+  readonly cache: WorkloadCache;
+  readonly now: () => Date;
+}
+
+/** The kubelet gets this long beyond the grace before a pod's object is removed without its word. */
+const FORCE_AFTER_MS = 60_000;
+/** 0 would remove the object at once, and with it what the node's end was. */
+const MIN_GRACE_SECONDS = 1;
+/** Two clocks, and the way there. */
+const SLACK_MS = 2_000;
+
+export class Stops {
+  private readonly deps: StopsDeps;
+  /** Ordered by this process, also of workloads that are still being made; those of others are on the jobs. */
+  private readonly ordered = new Map<string, StopOrder>();
+
+  constructor(deps: StopsDeps) {
+    this.deps = deps;
+  }
+
+  /** Remembers the order; of several the earliest deadline counts. */
+  order(key: string, graceSeconds: number): void {
+    const order: StopOrder = { at: this.deps.now().toISOString(), grace_seconds: graceSeconds };
+    const earlier = this.of(key);
+    if (earlier === undefined) this.ordered.set(key, order);
+    else if (deadlineOf(order) < deadlineOf(earlier)) {
+      const leftMs = Math.max(0, deadlineOf(order) - new Date(earlier.at).getTime());
+      this.ordered.set(key, { at: earlier.at, grace_seconds: Math.ceil(leftMs / 1000) });
+    }
+  }
+
+  of(key: string): StopOrder | undefined {
+    const job = this.deps.cache.entries.get(key)?.job;
+    return this.ordered.get(key) ?? (job && writtenOn(job));
+  }
+
+  forget(key: string): void {
+    this.ordered.delete(key);
+  }
+
+  /** Puts the order on the job, unless it is there. Under Kueue the job goes instead: `suspend` is Kueue's. */
+  async write(job: Job, order: StopOrder): Promise<void> {
+    const written = writtenOn(job);
+    if (written !== undefined && deadlineOf(written) <= deadlineOf(order)) return;
+    const { client, cache } = this.deps;
+    const patch = {
+      metadata: { annotations: { [ANNOTATIONS.stop]: JSON.stringify(order) } },
+      spec: suspension(job),
+    };
+    const patched = await client.patch(placeOfJob(job), patch);
+    if (patched !== undefined) cache.putJob(kindOf(job), patched);
+    if (isQueued(job)) await client.remove(placeOfJob(job), { uid: job.metadata.uid });
+  }
+
+  /** Deletes the pods that are there, with the order's grace; by force those that do not go. */
+  async pursue(key: string): Promise<void> {
+    const { client } = this.deps;
+    await Promise.all(
+      this.remaining(key).map(async ({ pod, graceSeconds }) => {
+        const { namespace, name, uid } = pod.metadata;
+        await client.remove({ kind: KINDS.Pod, namespace, name }, { uid, graceSeconds });
+      }),
+    );
+  }
+
+  isPursued(key: string): boolean {
+    return this.remaining(key).length > 0;
+  }
+
+  private remaining(key: string): { readonly pod: Pod; readonly graceSeconds: number }[] {
+    const order = this.of(key);
+    const pods = this.deps.cache.entries.get(key)?.pods.values() ?? [];
+    if (order === undefined) return [];
+    const now = this.deps.now().getTime();
+    const overdue = now > deadlineOf(order) + FORCE_AFTER_MS;
+    const graceSeconds = Math.max(MIN_GRACE_SECONDS, Math.ceil((deadlineOf(order) - now) / 1000));
+    return [...pods]
+      .filter(({ gone }) => !gone)
+      .map(({ pod }) => pod)
+      .filter((pod) => (overdue ? pod.metadata.deletionTimestamp !== null : needsDelete(pod, order, now)))
+      .map((pod) => ({ pod, graceSeconds: overdue ? 0 : graceSeconds }));
+  }
+}
+
+export function writtenOn({ metadata }: Job): StopOrder | undefined {
+  const text = metadata.annotations[ANNOTATIONS.stop];
+  return text === undefined ? undefined : stopOrder.parse(JSON.parse(text));
+}
+
+export function isOpen({ status }: Job): boolean {
+  return ["Failed", "Succeeded", "Complete"].every((type) => holds(status.conditions, type) === undefined);
+}
+
+const isQueued = ({ metadata }: Job) => metadata.labels["kueue.x-k8s.io/queue-name"] !== undefined;
+const deadlineOf = ({ at, grace_seconds }: StopOrder) => new Date(at).getTime() + grace_seconds * 1000;
+
+function suspension(job: Job): object {
+  if (isQueued(job) || !isOpen(job)) return {};
+  const kind: JobKind = kindOf(job);
+  return kind === "Job" ? { suspend: true } : { runPolicy: { suspend: true } };
+}
+
+/** Still there without an order to go, or with more time than it was to have: controllers delete with the pod's own grace. */
+function needsDelete({ metadata, status }: Pod, order: StopOrder, now: number): boolean {
+  if (metadata.deletionTimestamp === null) return status.phase === "Pending" || status.phase === "Running";
+  const latest = Math.max(deadlineOf(order), now + MIN_GRACE_SECONDS * 1000);
+  return metadata.deletionTimestamp.getTime() > latest + SLACK_MS;
+}
