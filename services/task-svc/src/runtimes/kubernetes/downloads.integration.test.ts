@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { pino } from "pino";
+import { createLogger } from "@aiep/service-kit";
 import { expect, test } from "vitest";
 import { startDownloads } from "./downloads.ts";
 import { workloadOf } from "./testing/workloads.ts";
@@ -20,7 +20,7 @@ async function openGround() {
     publicUrl: undefined,
     key: "k".repeat(32),
     codePackagePath: (sha256) => join(dir, `${sha256}.zip`),
-    log: pino({ level: "silent" }),
+    log: createLogger({ service: "task-svc", level: "silent" }),
     now: () => now,
   });
   return {

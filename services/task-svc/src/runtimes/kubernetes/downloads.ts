@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
-import type { Logger } from "pino";
+import type { Logger } from "@aiep/service-kit";
 import * as z from "zod";
 import type { Workload } from "../../domain/runtime.ts";
 import { openMaterial } from "../local/material.ts";

@@ -1,5 +1,5 @@
 import { waitFor } from "@aiep/dev-servers";
-import { pino } from "pino";
+import { createLogger } from "@aiep/service-kit";
 import { expect, test } from "vitest";
 import type { Observation } from "../../domain/runtime.ts";
 import { KINDS } from "./client/resources.ts";
@@ -19,7 +19,7 @@ async function openRuntime(cluster: FakeCluster, changes: Partial<KubernetesRunt
       grantFor: () => ({ downloads: { code: undefined, material: undefined }, downloadToken: "" }),
     },
     prepareImage: "busybox:1",
-    log: pino({ level: "silent" }),
+    log: createLogger({ service: "task-svc", level: "silent" }),
     now: () => new Date(),
     requestsPerSecond: 1000,
     keepSeconds: 0,

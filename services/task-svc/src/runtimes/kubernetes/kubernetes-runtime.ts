@@ -14,7 +14,7 @@
  * K4 A workload is absent only when the API server says so by name.
  */
 import { AiepError, type Directory } from "@aiep/contracts";
-import type { Logger } from "pino";
+import type { Logger } from "@aiep/service-kit";
 import type {
   Observation,
   ObservationSink,

@@ -1,5 +1,5 @@
 import { waitFor } from "@aiep/dev-servers";
-import { pino } from "pino";
+import { createLogger } from "@aiep/service-kit";
 import { expect, test } from "vitest";
 import * as z from "zod";
 import {
@@ -27,7 +27,7 @@ function reflecting(api: FakeApi, options: Partial<ReflectorOptions> = {}) {
     connection: api.connection,
     path: "/api/v1/pods",
     query: { labelSelector: "a=b" },
-    log: pino({ level: "silent" }),
+    log: createLogger({ service: "task-svc", level: "silent" }),
     signal: stop.signal,
     backoff: { floorMs: 1, capMs: 5 },
     handler: {

@@ -8,7 +8,7 @@
  * F4 What our handler throws is logged and never ends the reflector.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Logger } from "pino";
+import type { Logger } from "@aiep/service-kit";
 import * as z from "zod";
 import { ApiError } from "./api-error.ts";
 import type { Connection } from "./connection.ts";

@@ -18,7 +18,7 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { codePackageId, directory } from "@aiep/contracts";
-import { pino } from "pino";
+import { createLogger } from "@aiep/service-kit";
 import type { Observation, Workload } from "../../../domain/runtime.ts";
 import type { Stage } from "../../conformance/stage.ts";
 import { decodeCri } from "../../local/logs/testing/decode-cri.ts";
@@ -43,7 +43,7 @@ export async function openClusterStage(kubeconfig: string): Promise<Stage> {
   mkdirSync(logs);
   const identity = { user: "conformance", uid: 4242, gid: 4343 };
   chownSync(store, identity.uid, identity.gid);
-  const log = pino({ level: "warn" });
+  const log = createLogger({ service: "task-svc", level: "warn" });
   const now = () => new Date();
   const document = directory.parse({
     users: [],
