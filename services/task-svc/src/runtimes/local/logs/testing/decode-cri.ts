@@ -1,4 +1,4 @@
-/** What a reader makes of a CRI log: the bytes of each stream, pieces joined. Throws on anything that is not CRI. */
+/** What a reader makes of a CRI log: the bytes of each stream, pieces joined. Throws on anything that is not CRI. containerd leaves zeros at the end of a fraction out. */
 import type { LogStream } from "../cri.ts";
 
 export function decodeCri(log: Buffer): Record<LogStream, Buffer> {
@@ -7,7 +7,7 @@ export function decodeCri(log: Buffer): Record<LogStream, Buffer> {
     const newline = log.indexOf(10, at);
     if (newline === -1) throw new Error("the log ends inside a line");
     const line = log.subarray(at, newline + 1);
-    const head = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z) (stdout|stderr) ([PF]) /.exec(
+    const head = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z) (stdout|stderr) ([PF]) /.exec(
       line.subarray(0, 45).toString("latin1"),
     );
     if (head === null) throw new Error(`not a CRI line: ${line.subarray(0, 60).toString("latin1")}`);
