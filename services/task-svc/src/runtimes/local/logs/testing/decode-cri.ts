@@ -3,6 +3,7 @@ import type { LogStream } from "../cri.ts";
 
 export function decodeCri(log: Buffer): Record<LogStream, Buffer> {
   const parts: Record<LogStream, Buffer[]> = { stdout: [], stderr: [] };
+  const open: Record<LogStream, boolean> = { stdout: false, stderr: false };
   for (let at = 0; at < log.length; ) {
     const newline = log.indexOf(10, at);
     if (newline === -1) throw new Error("the log ends inside a line");
@@ -14,7 +15,10 @@ export function decodeCri(log: Buffer): Record<LogStream, Buffer> {
     const stream: LogStream = head[2] === "stdout" ? "stdout" : "stderr";
     const partial = head[3] === "P";
     parts[stream].push(line.subarray(head[0].length, partial ? -1 : undefined));
+    open[stream] = partial;
     at = newline + 1;
   }
+  // containerd marks a last line without end as a piece of one.
+  for (const stream of ["stdout", "stderr"] as const) if (open[stream]) parts[stream].push(Buffer.from("\n"));
   return { stdout: Buffer.concat(parts.stdout), stderr: Buffer.concat(parts.stderr) };
 }
