@@ -5,8 +5,9 @@
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
-import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Logger } from "@aiep/service-kit";
 import * as z from "zod";
@@ -48,7 +49,8 @@ export async function startDownloads(deps: DownloadsDeps): Promise<DownloadServe
   const server = createServer((request, response) => {
     serve(deps, request, response, closing.signal).catch((error: unknown) => {
       deps.log.warn({ err: error, path: request.url }, "a download broke off");
-      if (!response.headersSent) response.writeHead(502).end();
+      const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+      if (!response.headersSent) response.writeHead(missing ? 404 : 502).end();
       else response.destroy();
     });
   });
@@ -67,6 +69,12 @@ export async function startDownloads(deps: DownloadsDeps): Promise<DownloadServe
       await once(server, "close");
     },
   };
+}
+
+/** Open before anything is answered: a file that is missing is an answer of its own. */
+async function openFile(path: string): Promise<Readable> {
+  const file = await open(path);
+  return file.createReadStream();
 }
 
 function grantOf({ key, now }: DownloadsDeps, base: string, { taskId, attempt, spec }: Workload) {
@@ -97,7 +105,7 @@ async function serve(
   if (granted === undefined) return void response.writeHead(401).end();
   const source =
     request.url === "/code" && granted.code !== null
-      ? createReadStream(codePackagePath(granted.code))
+      ? await openFile(codePackagePath(granted.code))
       : request.url === "/material" && granted.material !== null
         ? await openMaterial(granted.material, signal)
         : undefined;

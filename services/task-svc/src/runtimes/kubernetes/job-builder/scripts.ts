@@ -36,7 +36,8 @@ say() { printf '${PLATFORM_LINE_PREFIX}%s\\n' "$1" | tee -a ${LINES}; }
 ${REFUSE}
 fetch() {
   for pause in 1 2 4 8 0; do
-    wget -q -O "$2" --header "Authorization: Bearer $${TOKEN_VARIABLE}" "$1" && return 0
+    wget -O "$2" --header "Authorization: Bearer $${TOKEN_VARIABLE}" "$1" 2>${PATHS.run}/wget && return 0
+    ! grep -qE ' 4[0-9][0-9]' ${PATHS.run}/wget || return 1 # the same answer again
     [ $pause = 0 ] || sleep $pause
   done
   return 1

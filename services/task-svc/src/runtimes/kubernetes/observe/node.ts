@@ -52,7 +52,8 @@ function outcomeOf(input: NodeInput): Outcome {
   const started = runningSince(pod, input.plan);
   const now: Outcome = started === undefined ? pending : { ...pending, state: "Running", startedAt: started };
   if (stop !== undefined) return seen.gone ? { ...now, state: "Stopped" } : now;
-  if (seen.gone && end.kind === "succeeded") return leftBehind(now);
+  const leaving = seen.gone || (started === undefined && pod.metadata.deletionTimestamp !== null);
+  if (leaving && end.kind === "succeeded") return leftBehind(now);
   if (seen.gone && end.kind === "failed") return now; // removed because another node failed, see failWithJob
   if (lost !== undefined) return { ...now, state: "Failed", ...lost };
   return now;

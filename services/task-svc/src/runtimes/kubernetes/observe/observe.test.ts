@@ -381,6 +381,19 @@ describe("running and succeeded", () => {
     ]);
   });
 
+  test("a worker that still waited when the master was done is over, though its pod takes its time to go", () => {
+    const job = jobIn("DDP", [condition("Succeeded")]);
+    const waits = {
+      mode: "DDP",
+      replica: "worker-0",
+      deleted: LATER,
+      status: initRunning("init-pytorch"),
+    } as const;
+    const master = podOf({ mode: "DDP", replica: "master-0", status: ended("DDP", 0) });
+    const { nodes } = observe(facts("DDP", { job, pods: [here(master), here(podOf(waits))] }));
+    expect(nodes.map(({ state }) => state)).toEqual(["Succeeded", "Stopped", "Stopped"]);
+  });
+
   test("what the operator removes after success ended, and did not fail", () => {
     const job = jobIn("PS-Worker", [condition("Succeeded")]);
     const replica = (name: string, status: object, deleted?: string) =>
