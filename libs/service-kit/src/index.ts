@@ -31,7 +31,7 @@ export {
   publishMessage,
 } from "./bus/publish.ts";
 export { applyTopology, type Topology, type TopologyChange, verifyTopology } from "./bus/topology.ts";
-export { type Environment, loadConfig } from "./config/load-config.ts";
+export { configOrExit, type Environment, loadConfig } from "./config/load-config.ts";
 export { LOG_LEVELS, serviceEnvironment } from "./config/service-environment.ts";
 export { readVersion } from "./config/version.ts";
 export { DirectoryIndex, type Membership } from "./directory/directory-index.ts";
@@ -108,6 +108,7 @@ export {
 export { randomHex } from "./random.ts";
 export { observeCommits } from "./sql/commit-metrics.ts";
 export { CommitQueue, type CommitQueueDeps, type CommitUnit } from "./sql/commit-queue.ts";
+export { withDatabaseLock } from "./sql/database-lock.ts";
 export { DuplicateKeyError, TransactionConflictError } from "./sql/errors.ts";
 export { createLease, type Lease, type LeaseGrant, type LeaseOptions } from "./sql/lease.ts";
 export {

@@ -1,6 +1,7 @@
 /** log-svc: the log store and its API (D17–D19). */
 import { hostname } from "node:os";
 import {
+  configOrExit,
   connectBus,
   createFailpoints,
   createLogger,
@@ -16,7 +17,7 @@ import { startLogService } from "./service.ts";
 import { migrate } from "./store/migrate.ts";
 import { openObjectStore } from "./store/objects/open.ts";
 
-const config = loadStoreConfig(process.env);
+const config = configOrExit(loadStoreConfig, process.env);
 const log = createLogger({ service: "log-svc", level: config.AIEP_LOG_LEVEL });
 const version = await readVersion(new URL("../package.json", import.meta.url));
 
@@ -30,8 +31,8 @@ await runService({
       otlpEndpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
     });
     scope.defer("release", "telemetry", () => telemetry.shutdown());
-    await migrate(config.AIEP_DATABASE_URL);
     const pool = scope.use("database", createSqlPool({ url: config.AIEP_DATABASE_URL }));
+    await migrate(config.AIEP_DATABASE_URL, pool);
     const objects = scope.use("objects", await openObjectStore(config.location));
     const directory = scope.use("directory", await openDirectory(config.AIEP_DIRECTORY_FILE, log));
     const bus = scope.use(

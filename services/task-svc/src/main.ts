@@ -1,9 +1,9 @@
 /** task-svc: container tasks (D11–D16). Settings: config.ts; what is started and in which order: service.ts. */
-import { createLogger, runService } from "@aiep/service-kit";
+import { configOrExit, createLogger, runService } from "@aiep/service-kit";
 import { loadTaskConfig } from "./config.ts";
 import { startTaskService } from "./service.ts";
 
-const config = loadTaskConfig(process.env);
+const config = configOrExit(loadTaskConfig, process.env);
 const log = createLogger({ service: "task-svc", level: config.AIEP_LOG_LEVEL });
 
 await runService({

@@ -98,7 +98,7 @@ describe("task-svc as a process, with the local runtime", () => {
 
   it("refuses to start with settings it cannot use, naming them", async () => {
     await expect(ground.start({ AIEP_RUNTIME: "kubernetes" })).rejects.toThrow(
-      /AIEP_RUNTIME=kubernetes is not built in/,
+      /AIEP_RUNTIME=kubernetes needs AIEP_KUBERNETES_PREPARE_IMAGE/,
     );
     await expect(ground.start({ AIEP_LOCAL_STATE_DIR: "relative", AIEP_JWKS: "" })).rejects.toThrow(
       /AIEP_JWKS[\s\S]*AIEP_LOCAL_STATE_DIR|AIEP_LOCAL_STATE_DIR[\s\S]*AIEP_JWKS/,

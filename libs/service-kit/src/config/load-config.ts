@@ -52,3 +52,14 @@ function variable(name: string, env: Environment, problems: ErrorField[]): strin
     return undefined;
   }
 }
+
+/** For entry points: settings that are not valid end the process with one sentence, not with a stack trace. */
+export function configOrExit<Config>(load: (env: Environment) => Config, env: Environment): Config {
+  try {
+    return load(env);
+  } catch (error) {
+    if (!AiepError.is(error, "CONFIG_INVALID")) throw error;
+    process.stderr.write(`${error.message} Settings are explained in docs/operations.md.\n`);
+    process.exit(1);
+  }
+}

@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import {
+  configOrExit,
   connectBus,
   createLogger,
   createProbes,
@@ -13,7 +14,7 @@ import { loadAgentConfig } from "../config.ts";
 import { LogAgent } from "./agent.ts";
 
 const SERVICE = "log-agent";
-const config = loadAgentConfig(process.env);
+const config = configOrExit(loadAgentConfig, process.env);
 const log = createLogger({ service: SERVICE, level: config.AIEP_LOG_LEVEL });
 const version = await readVersion(new URL("../../package.json", import.meta.url));
 

@@ -1,5 +1,9 @@
-/** Brings the database to this version's schema. Loaded only for that: the ORM's memory is not kept. */
-export async function migrate(databaseUrl: string): Promise<void> {
+/** Brings the database to this version, one process at a time. The ORM is loaded only for that: its memory is not kept. */
+import { type SqlPool, withDatabaseLock } from "@aiep/service-kit";
+
+const LOCK_SECONDS = 60;
+
+export async function migrate(databaseUrl: string, pool: SqlPool): Promise<void> {
   const [{ MikroORM }, { Migrator }, { MIGRATIONS }] = await Promise.all([
     import("@mikro-orm/mysql"),
     import("@mikro-orm/migrations"),
@@ -14,7 +18,12 @@ export async function migrate(databaseUrl: string): Promise<void> {
     pool: { min: 0, max: 1 },
   });
   try {
-    await orm.migrator.up();
+    await withDatabaseLock(
+      pool,
+      "migrate",
+      { waitSeconds: LOCK_SECONDS },
+      async () => await orm.migrator.up(),
+    );
   } finally {
     await orm.close(true);
   }

@@ -88,8 +88,8 @@ export async function startLogStack(options: { objects?: ObjectStore } = {}): Pr
   opening.defer(() => rm(dir, { recursive: true, force: true }));
   const nats = opening.use(await startNats());
   const database = opening.use(await testDatabase());
-  await migrate(database.url);
   const pool = opening.use(createSqlPool({ url: database.url }));
+  await migrate(database.url, pool);
   const connect = async (name: string): Promise<Bus> => await connectBus({ url: nats.url, name, log });
   const bus = opening.use(await connect("test"));
   await applyLogTopology(bus);
