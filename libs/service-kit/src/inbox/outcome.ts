@@ -35,7 +35,10 @@ export function atLastDelivery(outcome: Outcome, deliveries: number, maxDeliver:
   return { kind: "dead", reason: `${outcome.reason} (after ${deliveries} deliveries)` };
 }
 
-/** Whole milliseconds: nats-server takes no fraction of a nanosecond and would deliver again at once. */
+/**
+ * Short at first, since a predecessor is usually on its way; over a minute in all before the last delivery.
+ * Whole milliseconds: nats-server takes no fraction of a nanosecond and would deliver again at once.
+ */
 export function retryDelayMs(deliveries: number): number {
-  return Math.round(Math.min(5_000, 250 * 2 ** Math.min(deliveries - 1, 10)) * (0.75 + Math.random() / 2));
+  return Math.round(Math.min(5_000, 50 * 2 ** Math.min(deliveries - 1, 10)) * (0.75 + Math.random() / 2));
 }
