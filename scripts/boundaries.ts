@@ -26,6 +26,8 @@ const workspaceOf = (path: string) => path.split("/").slice(0, 2).join("/");
 const isTest = (path: string) => /\.test\.ts$|\/testing\/|\/conformance\//.test(path);
 const inService = (path: string) => path.startsWith("services/") && !isTest(path);
 const room = (path: string) => path.split("/")[3] ?? "";
+/** Libraries without I/O, clock or dice that a domain may use. */
+const PURE_LIBRARIES = ["@aiep/contracts", "zod", "yaml", "@marcbachmann/cel-js"];
 const ADAPTERS = ["runtimes", "components", "schedulers", "sources"];
 
 export const RULES: readonly Rule[] = [
@@ -59,7 +61,7 @@ export const RULES: readonly Rule[] = [
     forbids: (target, path) =>
       target.startsWith("services/")
         ? room(target) !== "domain" || workspaceOf(target) !== workspaceOf(path)
-        : !["@aiep/contracts", "zod"].includes(target),
+        : !PURE_LIBRARIES.includes(target),
   },
   {
     id: "D2 the domain has no clock and no dice",

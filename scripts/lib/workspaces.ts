@@ -5,6 +5,7 @@ export const workspaces: Readonly<Record<string, string>> = {
   "dev-servers": "libs/dev-servers",
   "task-svc": "services/task-svc",
   "log-svc": "services/log-svc",
+  "workflow-svc": "services/workflow-svc",
   aiepctl: "apps/aiepctl",
   "deploy-local": "deploy/local",
   house: "scripts",

@@ -19,6 +19,18 @@ export const codePackageId = z
   .brand<"CodePackageId">();
 export type CodePackageId = z.infer<typeof codePackageId>;
 
+export const experimentId = z
+  .string()
+  .regex(/^[0-9a-f]{32}$/, "an experiment id is 32 lower-case hex digits")
+  .brand<"ExperimentId">();
+export type ExperimentId = z.infer<typeof experimentId>;
+
+export const runId = z
+  .string()
+  .regex(/^[0-9a-f]{32}$/, "a run id is 32 lower-case hex digits")
+  .brand<"RunId">();
+export type RunId = z.infer<typeof runId>;
+
 /** One subject token (D7): groups are named by the directory; the documents use 32 hex digits, other names are allowed. */
 export const groupId = z
   .string()

@@ -89,6 +89,26 @@ export const CONSUMERS = {
     maxDeliver: 20,
     maxAckPending: 500,
   },
+  /** Commands to workflow-svc. */
+  workflowCommands: {
+    stream: "CMD",
+    durable: "workflow-svc",
+    service: "workflow-svc",
+    filterSubject: "aiep.*.cmd.workflow-svc.>",
+    ackWaitSeconds: 30,
+    maxDeliver: 20,
+    maxAckPending: 500,
+  },
+  /** What happens to the container tasks of runs. */
+  workflowTasks: {
+    stream: "TASK",
+    durable: "workflow-tasks",
+    service: "workflow-svc",
+    filterSubject: "aiep.*.evt.task.>",
+    ackWaitSeconds: 30,
+    maxDeliver: 20,
+    maxAckPending: 1000,
+  },
   /** log-svc's projection of tasks: whose they are and whether they ended. */
   logTasks: {
     stream: "TASK",
