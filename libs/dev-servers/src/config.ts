@@ -9,6 +9,10 @@ export interface DevServersConfig {
   readonly mysqld: string | undefined;
   /** AIEP_S3_SERVER: a Versity S3 gateway. */
   readonly s3Server: string | undefined;
+  /** AIEP_KWOK: the program that simulates nodes of a Kubernetes cluster. */
+  readonly kwok: string | undefined;
+  /** AIEP_CLUSTER_BIN: where a test cluster's programs are, if one was built here. */
+  readonly clusterPrograms: string;
   /** AIEP_TEST_DATABASE_URL: a running server with an account that may create databases. */
   readonly testDatabaseUrl: string | undefined;
   /** Folders searched for programs: PATH, then where distributions put servers. */
@@ -35,6 +39,7 @@ const serverFolders = [
 const read = (env: Env, name: string): string | undefined => env[name] || undefined;
 
 export function loadConfig(env: Env = process.env): DevServersConfig {
+  const cacheDir = read(env, "XDG_CACHE_HOME") ?? join(homedir(), ".cache");
   const inherited = inheritedNames.flatMap((name) => {
     const value = read(env, name);
     return value === undefined ? [] : [[name, value] as const];
@@ -43,12 +48,14 @@ export function loadConfig(env: Env = process.env): DevServersConfig {
     natsServer: read(env, "AIEP_NATS_SERVER"),
     mysqld: read(env, "AIEP_MYSQLD"),
     s3Server: read(env, "AIEP_S3_SERVER"),
+    kwok: read(env, "AIEP_KWOK"),
+    clusterPrograms: read(env, "AIEP_CLUSTER_BIN") ?? join(cacheDir, "aiep-cluster/bin"),
     testDatabaseUrl: read(env, "AIEP_TEST_DATABASE_URL"),
     searchPath: [
       ...(read(env, "PATH") ?? "").split(delimiter).filter((folder) => folder !== ""),
       ...serverFolders,
     ],
-    cacheDir: join(read(env, "XDG_CACHE_HOME") ?? join(homedir(), ".cache"), "aiep-dev-servers"),
+    cacheDir: join(cacheDir, "aiep-dev-servers"),
     tempDir: tmpdir(),
     childEnv: { LC_ALL: "C", TZ: "UTC", ...Object.fromEntries(inherited) },
   };

@@ -6,6 +6,7 @@
  *   ensure          getting everything onto the machine beforehand
  *   server-process  one child process that never outlives its owner; launch, docker: run directly or in a container
  *   nats, database, s3   the servers; shared-database: one database server for a whole test run
+ *   kubernetes/     a cluster that is there: its API, its audit log, simulated nodes
  *   wait, port      waiting for a named condition; free ports
  */
 export { type DevServersConfig, loadConfig } from "./config.ts";
@@ -19,6 +20,9 @@ export {
   ServerStartError,
   WaitTimeoutError,
 } from "./errors.ts";
+export { type AuditedWrite, AuditLog } from "./kubernetes/audit-log.ts";
+export { type KubeApi, KubeApiError, openKubeApi } from "./kubernetes/kube-api.ts";
+export { findKwok, type SimulatedNodes, startSimulatedNodes } from "./kubernetes/simulated-nodes.ts";
 export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export type { NatsUser } from "./nats-config.ts";
 export { freePort, portIsFree } from "./port.ts";
