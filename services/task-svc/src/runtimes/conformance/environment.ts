@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import {
+  dataMount,
+  MASTER_LAST,
   ps0,
   run,
   type Stage,
@@ -16,7 +18,9 @@ import {
 
 /** Environment of a node, as its command sees it. */
 async function environmentOf(stage: Stage, wanted: Wanted, node = worker0): Promise<Record<string, string>> {
-  const task = workload(stage, "env -0", wanted);
+  const script = wanted.mode === "DDP" ? `env -0\n${MASTER_LAST}` : "env -0";
+  const spec = wanted.mode === "DDP" ? { mounts: [dataMount(stage)] } : {};
+  const task = workload(stage, script, { ...wanted, spec });
   await run(stage, task);
   const entries = userText(await untilLog(stage, task, node))
     .replace(/\n$/, "")
@@ -75,7 +79,8 @@ export function describeEnvironment(openStage: StageFactory): void {
 
   test("DDP workers start when the master runs, and until then the task says what it waits for", async () => {
     await using stage = await openStage();
-    const task = workload(stage, "sleep 0.1", { mode: "DDP", workers: 3 });
+    const spec = { mounts: [dataMount(stage)] };
+    const task = workload(stage, MASTER_LAST, { mode: "DDP", workers: 3, spec });
     const nodes = await run(stage, task);
     const master = nodes[0]?.startedAt?.getTime() ?? Number.POSITIVE_INFINITY;
     for (const node of nodes.slice(1)) expect(node.startedAt?.getTime()).toBeGreaterThanOrEqual(master);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { zip } from "../../code-packages/testing/zip.ts";
-import { dataMount, run, type StageFactory, untilLog, userText, workload } from "./stage.ts";
+import { dataMount, MASTER_LAST, run, type StageFactory, untilLog, userText, workload } from "./stage.ts";
 
 export function describeFolders(openStage: StageFactory): void {
   test("the command runs as the task's user, and its log says so first", async (context) => {
@@ -58,9 +58,10 @@ export function describeFolders(openStage: StageFactory): void {
         { name: "lib/data.txt", content: "deep" },
       ]),
     );
-    const script =
-      "sh $UPLOAD_CODE_DIR/main.sh; cat $UPLOAD_CODE_DIR/lib/data.txt; mkdir $UPLOAD_CODE_DIR/own";
-    const task = workload(stage, script, { mode: "DDP", workers: 2, spec: { code_package: code } });
+    const script = `sh $UPLOAD_CODE_DIR/main.sh; cat $UPLOAD_CODE_DIR/lib/data.txt; mkdir $UPLOAD_CODE_DIR/own || exit
+${MASTER_LAST}`;
+    const spec = { code_package: code, mounts: [dataMount(stage)] };
+    const task = workload(stage, script, { mode: "DDP", workers: 2, spec });
     expect((await run(stage, task)).map(({ state }) => state)).toEqual(["Succeeded", "Succeeded"]);
     const log = await untilLog(stage, task);
     expect(userText(log)).toBe("from the package\ndeep\n");

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { run, type StageFactory, untilLog, workload } from "./stage.ts";
+import { dataMount, MASTER_LAST, run, type StageFactory, untilLog, workload } from "./stage.ts";
 
 export function describeResults(openStage: StageFactory): void {
   test("a command that ends with 0 is a node that succeeded, seen by the sink from Pending on", async () => {
@@ -38,11 +38,13 @@ export function describeResults(openStage: StageFactory): void {
 
   test("several nodes end each with a result of its own", async () => {
     await using stage = await openStage();
-    const nodes = await run(stage, workload(stage, "exit $RANK", { mode: "DDP", workers: 3 }));
-    expect(nodes.map(({ name, exitCode }) => [name, exitCode])).toEqual([
-      ["worker-0", 0],
-      ["worker-1", 1],
-      ["worker-2", 2],
+    const script = `${MASTER_LAST}\n[ "$RANK" != 0 ] || exit 7`;
+    const spec = { mounts: [dataMount(stage)] };
+    const nodes = await run(stage, workload(stage, script, { mode: "DDP", workers: 3, spec }));
+    expect(nodes.map(({ name, state, exitCode }) => [name, state, exitCode])).toEqual([
+      ["worker-0", "Failed", 7],
+      ["worker-1", "Succeeded", 0],
+      ["worker-2", "Succeeded", 0],
     ]);
   });
 

@@ -109,6 +109,16 @@ export function dataMount(stage: Stage, readOnly = false): TaskSpec["mounts"][nu
   return { source, target, read_only: readOnly, env_name: "DATA" };
 }
 
+/**
+ * The end of a DDP script whose nodes all end by themselves: a cluster ends whoever still works when the master has
+ * ended, so the master ends last. Needs the stage's storage, and a run has the marks to itself.
+ */
+export const MASTER_LAST = `echo > "$DATA/ended-$RANK"
+if [ "$RANK" = 0 ]; then
+  rank=1
+  while [ $rank -lt $WORLD_SIZE ]; do [ -e "$DATA/ended-$rank" ] && rank=$((rank + 1)) || sleep 0.02; done
+fi`;
+
 export async function nodesNow(stage: Stage, ref: WorkloadRef): Promise<readonly NodeObservation[]> {
   const observation = await stage.runtime.observe(ref);
   return observation.kind === "present" ? observation.nodes : [];

@@ -101,6 +101,10 @@ while :; do
   code=$?
   kill -s 0 "$child" 2>/dev/null || break
 done
+# A wait that a SIGTERM cut short says 143; asked again, it says how the command ended, or 127 when that was told before.
+wait "$child" 2>/dev/null
+again=$?
+[ "$again" -eq 127 ] || code=$again
 exit "$code"
 `;
 }

@@ -1,5 +1,5 @@
 /** One node from its pod: state, exit code, reason (O2–O4). */
-import { TASK_REASONS, type TaskReason } from "@aiep/contracts";
+import { type NodeName, TASK_REASONS, type TaskReason } from "@aiep/contracts";
 import type { NodeObservation } from "../../../domain/runtime.ts";
 import { CONTAINERS, PREPARE_CONTAINER } from "../names.ts";
 import type { Plan, PlannedNode, StopOrder } from "../plan.ts";
@@ -54,7 +54,7 @@ function outcomeOf(input: NodeInput): Outcome {
   if (stop !== undefined) return seen.gone ? { ...now, state: "Stopped" } : now;
   const leaving = seen.gone || (started === undefined && pod.metadata.deletionTimestamp !== null);
   if (leaving && end.kind === "succeeded") return leftBehind(now);
-  if (seen.gone && end.kind === "failed") return now; // removed because another node failed, see failWithJob
+  if (seen.gone && end.kind === "failed") return now; // see withFailure
   if (lost !== undefined) return { ...now, state: "Failed", ...lost };
   return now;
 }
@@ -87,10 +87,16 @@ function ended({ stop, end }: NodeInput, pod: Pod, ran: Terminated & { own: bool
   const stopped = stop !== undefined && !(finishedAt !== null && finishedAt < new Date(stop.at));
   if (stopped) return { ...base, state: "Stopped", exitCode };
   if (exitCode === 0) return { ...base, state: "Succeeded", exitCode };
-  if (end.kind === "succeeded" && pod.metadata.deletionTimestamp !== null && exitCode !== null)
+  if (end.kind === "succeeded" && exitCode !== null && endedOnRequest(pod, ran))
     return { ...leftBehind(base), exitCode };
   if (refusal !== undefined) return { ...base, state: "Failed", startedAt: null, ...refusal };
-  return { ...base, state: "Failed", exitCode, ...(lossOf({ pod, gone: false }) ?? reasonOf(ran, unknown)) };
+  const taken = ran.own && !unknown && endedOnRequest(pod, ran) ? removedFromOutside : undefined;
+  return {
+    ...base,
+    state: "Failed",
+    exitCode,
+    ...(lossOf({ pod, gone: false }) ?? taken ?? reasonOf(ran, unknown)),
+  };
 }
 
 /** The scripts' own words (job-builder/scripts.ts). */
@@ -148,12 +154,14 @@ function lossOf({ pod, gone }: SeenPod): Why | undefined {
       message: `The machine ${pod.spec.nodeName ?? ""} refused the pod (${reason || "no reason given"}); submit the task again. The cluster says: ${short(message)}`,
     };
   }
-  if (!gone) return undefined;
-  return {
-    reason: "RemovedFromOutside",
-    message: "Its pod was deleted by somebody other than the platform; its result cannot be known.",
-  };
+  return gone ? removedFromOutside : undefined;
 }
+
+const removedFromOutside: Why = {
+  reason: "RemovedFromOutside",
+  message:
+    "Its pod was deleted by somebody other than the platform before it had ended; submit the task again.",
+};
 
 const evicted = (how: string, said: string): Why => ({
   reason: "Evicted",
@@ -164,13 +172,55 @@ const lost = (said: string): Why => ({
   message: `Its machine went away and its result cannot be known; submit the task again. The cluster says: ${short(said)}`,
 });
 
+const SIGNALED_ON_REQUEST = [137, 143];
+
+/** Whether the pod ended because somebody deleted it, not before. Times of the API are whole seconds. */
+function endedOnRequest({ metadata }: Pod, { finishedAt, exitCode }: Terminated): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds } = metadata;
+  if (deletionTimestamp === null) return false;
+  if (finishedAt === null) return true;
+  const requestedAt = deletionTimestamp.getTime() - deletionGracePeriodSeconds * 1000;
+  if (finishedAt.getTime() === requestedAt) return SIGNALED_ON_REQUEST.includes(exitCode);
+  return finishedAt.getTime() > requestedAt;
+}
+
 /** The operator removes what still runs when the deciding node has succeeded (B3): an end, and no failure. */
 function leftBehind(outcome: Outcome): Outcome {
   return { ...outcome, state: "Stopped", message: "ended by the cluster after worker-0 had succeeded" };
 }
 
+/**
+ * Nodes of a workload that failed (B3): who ended because the cluster took its pod away, after another one had failed
+ * by itself, is not what failed. Where no node says why, the job's own words count.
+ */
+export function withFailure(
+  nodes: readonly NodeObservation[],
+  pods: ReadonlyMap<NodeName, SeenPod>,
+  end: JobEnd,
+  plan: Plan,
+): readonly NodeObservation[] {
+  const takenAway = ({ name }: NodeObservation): boolean => {
+    const seen = pods.get(name);
+    if (seen === undefined) return end.kind === "failed"; // nobody makes it any more
+    if (holds(seen.pod.status.conditions, "DisruptionTarget")) return false;
+    const ran = endOf(seen.pod, plan);
+    return ran === undefined ? seen.gone : endedOnRequest(seen.pod, ran);
+  };
+  const culprit = nodes.find((node) => node.state === "Failed" && !takenAway(node));
+  if (culprit !== undefined) {
+    const message = `ended by the cluster after ${culprit.name} had failed`;
+    return nodes.map((node) =>
+      node.state !== "Succeeded" && takenAway(node)
+        ? { ...node, state: "Stopped", reason: null, message }
+        : node,
+    );
+  }
+  if (end.kind !== "failed" || nodes.some(({ state }) => state === "Failed")) return nodes;
+  return nodes.map((node) => failWithJob(node, pods.get(node.name), end));
+}
+
 /** The job failed and no pod says why: the cluster gave it up, or its pods were taken away. */
-export function failWithJob(
+function failWithJob(
   node: NodeObservation,
   seen: SeenPod | undefined,
   { reason, message }: Extract<JobEnd, { kind: "failed" }>,

@@ -340,7 +340,7 @@ describe("failed: every reason", () => {
       here(podOf({ mode: "DDP", replica: "worker-0", status: ended("DDP", 7) })),
     ];
     const { nodes } = observe(facts("DDP", { job, pods }));
-    expect(nodes.map(({ state }) => state)).toEqual(["Running", "Failed", "Pending"]);
+    expect(nodes.map(({ state }) => state)).toEqual(["Stopped", "Failed", "Stopped"]);
   });
 
   test("a pod that somebody deleted, told though the job has failed for it", () => {

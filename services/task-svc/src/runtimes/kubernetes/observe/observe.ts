@@ -14,7 +14,7 @@ import type { NodeName, TaskReason } from "@aiep/contracts";
 import type { NodeObservation, Observation, WorkloadRef } from "../../../domain/runtime.ts";
 import { nodeOfPod } from "../names.ts";
 import { nodesOf, type Plan, type StopOrder } from "../plan.ts";
-import { failWithJob, type JobEnd, observeNode } from "./node.ts";
+import { type JobEnd, observeNode, withFailure } from "./node.ts";
 import { holds, type Job, type KubeEvent, type Pod, type PodGroup } from "./resources.ts";
 import { waitingOfJob, waitingOfPod } from "./waiting.ts";
 
@@ -46,9 +46,7 @@ export function observe(facts: Facts): Extract<Observation, { kind: "present" }>
     const why = waitingOfPod({ node, seen, facts });
     return why === undefined ? observed : { ...observed, ...why };
   });
-  const unexplained =
-    end.kind === "failed" && facts.stop === undefined && !own.some(({ state }) => state === "Failed");
-  const nodes = unexplained ? own.map((node) => failWithJob(node, pods.get(node.name), end)) : own;
+  const nodes = facts.stop === undefined ? withFailure(own, pods, end, facts.plan) : own;
   return { kind: "present", ref: facts.ref, nodes, waiting: whyWaiting(facts, nodes, pods) };
 }
 

@@ -21,7 +21,12 @@ export const metadata = z.object({
   uid: z.string().default(""),
   resourceVersion: z.string().default(""),
   creationTimestamp: time,
+  /** When it is to be gone: the request's time and the grace together. */
   deletionTimestamp: time,
+  deletionGracePeriodSeconds: z
+    .int()
+    .nullish()
+    .transform((seconds) => seconds ?? 0),
   labels: map,
   annotations: map,
 });
