@@ -44,7 +44,7 @@ async function openKubernetes({
   const settings = config.kubernetes;
   if (settings === undefined) throw new TypeError("no settings for Kubernetes");
   const [{ connect }, { startDownloads }, { KubernetesRuntime }] = await Promise.all([
-    import("./kubernetes/client/connection.ts"),
+    import("@aiep/kube"),
     import("./kubernetes/downloads.ts"),
     import("./kubernetes/kubernetes-runtime.ts"),
   ]);

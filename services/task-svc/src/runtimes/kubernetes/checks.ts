@@ -1,10 +1,9 @@
 /** What `doctor` says of the cluster: version, kinds, permissions, watches. */
 import type { Directory } from "@aiep/contracts";
+import { ApiError, type KubeClient } from "@aiep/kube";
 import * as z from "zod";
 import type { RuntimeCheck } from "../../domain/runtime.ts";
-import { ApiError } from "./client/api-error.ts";
-import type { KubeClient } from "./client/kube-client.ts";
-import { KINDS } from "./client/resources.ts";
+import { KINDS } from "./kinds.ts";
 
 export interface ChecksInput {
   readonly client: Pick<KubeClient, "ask">;

@@ -1,5 +1,5 @@
 /** Where a job lies in the API. */
-import { KINDS } from "./client/resources.ts";
+import { KINDS } from "./kinds.ts";
 import type { Job } from "./observe/resources.ts";
 
 export const JOB_KINDS = ["Job", "PyTorchJob", "TFJob"] as const;

@@ -1,11 +1,11 @@
 import { waitFor } from "@aiep/dev-servers";
+import { answer, failure } from "@aiep/kube/testing";
 import { createLogger } from "@aiep/service-kit";
 import { expect, test } from "vitest";
 import type { Observation } from "../../domain/runtime.ts";
-import { KINDS } from "./client/resources.ts";
+import { KINDS } from "./kinds.ts";
 import { KubernetesRuntime, type KubernetesRuntimeDeps } from "./kubernetes-runtime.ts";
 import { ANNOTATIONS, labelsOf } from "./names.ts";
-import { answer, failure } from "./testing/fake-api.ts";
 import { type FakeCluster, openFakeCluster } from "./testing/fake-cluster.ts";
 import { ended, NAME, running } from "./testing/objects.ts";
 import { DIRECTORY, role, workloadOf } from "./testing/workloads.ts";

@@ -14,6 +14,16 @@
  * K4 A workload is absent only when the API server says so by name.
  */
 import { AiepError, type Directory } from "@aiep/contracts";
+import {
+  ApiError,
+  type Connection,
+  createKubeClient,
+  createRateLimiter,
+  type KubeClient,
+  pathOf,
+  type Reflector,
+  startReflector,
+} from "@aiep/kube";
 import type { Logger } from "@aiep/service-kit";
 import type {
   Observation,
@@ -24,15 +34,10 @@ import type {
   WorkloadRef,
 } from "../../domain/runtime.ts";
 import { runtimeChecks } from "./checks.ts";
-import { ApiError } from "./client/api-error.ts";
-import type { Connection } from "./client/connection.ts";
-import { createKubeClient, type KubeClient } from "./client/kube-client.ts";
-import { createRateLimiter } from "./client/rate-limiter.ts";
-import { type Reflector, startReflector } from "./client/reflector.ts";
-import { KINDS, pathOf } from "./client/resources.ts";
 import type { DownloadServer } from "./downloads.ts";
 import { buildJob, specHash } from "./job-builder/build.ts";
 import { JOB_KINDS, kindOf, placeOf, placeOfJob } from "./job-place.ts";
+import { KINDS } from "./kinds.ts";
 import { launchError } from "./launch-errors.ts";
 import { ANNOTATIONS, keyOf, LABELS, refOfName, SELECTOR } from "./names.ts";
 import { observe } from "./observe/observe.ts";

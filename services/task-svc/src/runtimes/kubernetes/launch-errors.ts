@@ -1,6 +1,6 @@
 /** An API server's no, in words that say what to do, and whether to try again. */
 import { AiepError } from "@aiep/contracts";
-import { ApiError } from "./client/api-error.ts";
+import { ApiError } from "@aiep/kube";
 import { short } from "./observe/node.ts";
 
 export function launchError(error: unknown, kind: string, namespace: string): unknown {

@@ -2,9 +2,9 @@
  * Stops of workloads (K2, K3): written on the job, then pursued until no pod is left. Each step may be repeated, and
  * by another process.
  */
-import type { KubeClient } from "./client/kube-client.ts";
-import { KINDS } from "./client/resources.ts";
+import type { KubeClient } from "@aiep/kube";
 import { type JobKind, kindOf, placeOfJob } from "./job-place.ts";
+import { KINDS } from "./kinds.ts";
 import { ANNOTATIONS } from "./names.ts";
 import { holds, type Job, type Pod } from "./observe/resources.ts";
 import { type StopOrder, stopOrder } from "./plan.ts";

@@ -4,8 +4,9 @@
  * A job that is missing from a list is only suspected to be gone: it may have been made while the list was read. Who
  * owns the cache asks for it by name before anybody is told (K4 of kubernetes-runtime.ts).
  */
+
+import type { ReflectorHandler } from "@aiep/kube";
 import type { WorkloadRef } from "../../domain/runtime.ts";
-import type { ReflectorHandler } from "./client/reflector.ts";
 import type { JobKind } from "./job-place.ts";
 import { keyOf, refOfName } from "./names.ts";
 import type { SeenPod } from "./observe/observe.ts";

@@ -1,8 +1,8 @@
 /** The wire of an API server with a memory: objects, versions, watches. The test plays the controllers and the kubelet. */
 import { randomUUID } from "node:crypto";
+import { pathOf, type ResourceKind } from "@aiep/kube";
+import { answer, type FakeApi, type FakeRequest, failure, line, openFakeApi } from "@aiep/kube/testing";
 import * as z from "zod";
-import { pathOf, type ResourceKind } from "../client/resources.ts";
-import { answer, type FakeApi, type FakeRequest, failure, line, openFakeApi } from "./fake-api.ts";
 
 const stored = z.looseObject({
   metadata: z.looseObject({

@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
-import { answer, type FakeApi, type FakeRequest, failure, openFakeApi } from "../testing/fake-api.ts";
 import { ApiError } from "./api-error.ts";
 import { createKubeClient, type KubeClientDeps } from "./kube-client.ts";
 import { createRateLimiter } from "./rate-limiter.ts";
-import { KINDS } from "./resources.ts";
+import { answer, type FakeApi, type FakeRequest, failure, openFakeApi } from "./testing/fake-api.ts";
 
-const place = { kind: KINDS.Job, namespace: "ns", name: "t-1" };
+const JOBS = { group: "batch", version: "v1", plural: "jobs" };
+
+const place = { kind: JOBS, namespace: "ns", name: "t-1" };
 const object = { metadata: { name: "t-1" }, mine: true };
 
 function clientOf(api: FakeApi, changes: Partial<KubeClientDeps> = {}) {

@@ -2,6 +2,7 @@ import { waitFor } from "@aiep/dev-servers";
 import { createLogger } from "@aiep/service-kit";
 import { expect, test } from "vitest";
 import * as z from "zod";
+import { type ReflectorOptions, startReflector } from "./reflector.ts";
 import {
   answer,
   type FakeApi,
@@ -11,8 +12,7 @@ import {
   list,
   named,
   openFakeApi,
-} from "../testing/fake-api.ts";
-import { type ReflectorOptions, startReflector } from "./reflector.ts";
+} from "./testing/fake-api.ts";
 
 const nameOf = (object: unknown) =>
   z.object({ metadata: z.object({ name: z.string() }) }).parse(object).metadata.name;

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import * as http from "node:http";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { waitFor } from "@aiep/dev-servers";
-import type { Connection } from "../client/connection.ts";
+import type { Connection } from "../connection.ts";
 
 export interface FakeRequest {
   readonly method: string;

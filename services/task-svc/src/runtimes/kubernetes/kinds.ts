@@ -1,0 +1,12 @@
+/** The kinds we make and watch. */
+import type { ResourceKind } from "@aiep/kube";
+
+export const KINDS = {
+  Job: { group: "batch", version: "v1", plural: "jobs" },
+  PyTorchJob: { group: "kubeflow.org", version: "v1", plural: "pytorchjobs" },
+  TFJob: { group: "kubeflow.org", version: "v1", plural: "tfjobs" },
+  Pod: { group: "", version: "v1", plural: "pods" },
+  Event: { group: "", version: "v1", plural: "events" },
+  VolcanoPodGroup: { group: "scheduling.volcano.sh", version: "v1beta1", plural: "podgroups" },
+  CoschedulingPodGroup: { group: "scheduling.x-k8s.io", version: "v1alpha1", plural: "podgroups" },
+} as const satisfies Record<string, ResourceKind>;
