@@ -97,6 +97,15 @@ export {
   streamLogsQuery,
 } from "./log/api.ts";
 export { LOG_HEADERS, MAX_BATCH_BYTES, PLATFORM_LINE_PREFIX, POD_FILE } from "./log/batch.ts";
+export {
+  NODE_CONTAINERS,
+  nodeOfPod,
+  POD_GROUP_ANNOTATION,
+  POD_LABELS,
+  POD_MANAGER,
+  POD_SELECTOR,
+  PREPARE_CONTAINER,
+} from "./log/kubernetes-pod.ts";
 export { LOG_COMPLETE_FILE, MAIN_CONTAINER, type PodFile, podFile, podFolder } from "./log/pod.ts";
 export {
   type CodePackageView,

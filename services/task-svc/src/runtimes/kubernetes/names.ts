@@ -4,22 +4,20 @@
  * services (`<job>-worker-9999`) stay DNS labels too.
  */
 import { createHash } from "node:crypto";
-import { type NodeName, nodeName, type TaskMode, taskId } from "@aiep/contracts";
+import { POD_GROUP_ANNOTATION, POD_LABELS, POD_MANAGER, taskId } from "@aiep/contracts";
 import type { Workload, WorkloadRef } from "../../domain/runtime.ts";
 
-export const LABELS = {
-  managedBy: "app.kubernetes.io/managed-by",
-  taskId: "aiep.io/task-id",
-  groupId: "aiep.io/group-id",
-  attempt: "aiep.io/attempt",
-} as const;
-export const MANAGER = "aiep-task-svc";
-/** Selects every object and pod of this platform. */
-export const SELECTOR = `${LABELS.managedBy}=${MANAGER}`;
+export {
+  NODE_CONTAINERS as CONTAINERS,
+  nodeOfPod,
+  POD_LABELS as LABELS,
+  POD_SELECTOR as SELECTOR,
+  PREPARE_CONTAINER,
+} from "@aiep/contracts";
 
 export const ANNOTATIONS = {
   taskName: "aiep.io/task-name",
-  groupId: "aiep.io/group-id",
+  groupId: POD_GROUP_ANNOTATION,
   createdBy: "aiep.io/created-by",
   runsAs: "aiep.io/runs-as",
   /** What `launch` compares when it finds an object of its name. */
@@ -31,14 +29,6 @@ export const ANNOTATIONS = {
   /** RFC 3339: the workload was removed, its objects are kept until then. */
   keepUntil: "aiep.io/keep-until",
 } as const;
-
-/** The kubelet calls the job's own container by these names; the operators insist on theirs. */
-export const CONTAINERS = {
-  Standalone: "main",
-  DDP: "pytorch",
-  "PS-Worker": "tensorflow",
-} as const satisfies Record<TaskMode, string>;
-export const PREPARE_CONTAINER = "aiep-prepare";
 
 const MAX_ATTEMPT = 999_999_999;
 
@@ -72,10 +62,10 @@ export function labelValue(text: string): string {
 
 export function labelsOf(workload: Workload): Record<string, string> {
   return {
-    [LABELS.managedBy]: MANAGER,
-    [LABELS.taskId]: workload.taskId,
-    [LABELS.groupId]: labelValue(workload.groupId),
-    [LABELS.attempt]: String(workload.attempt),
+    [POD_LABELS.managedBy]: POD_MANAGER,
+    [POD_LABELS.taskId]: workload.taskId,
+    [POD_LABELS.groupId]: labelValue(workload.groupId),
+    [POD_LABELS.attempt]: String(workload.attempt),
   };
 }
 
@@ -86,17 +76,4 @@ export function ownersOf(workload: Workload): Record<string, string> {
     [ANNOTATIONS.createdBy]: workload.createdBy,
     [ANNOTATIONS.runsAs]: workload.spec.identity.user,
   };
-}
-
-const REPLICA_TYPE = "training.kubeflow.org/replica-type";
-const REPLICA_INDEX = "training.kubeflow.org/replica-index";
-
-/** Which node of the task a pod is: a DDP task's master is worker-0, its worker i is worker-(i+1). */
-export function nodeOfPod(mode: TaskMode, labels: Readonly<Record<string, string>>): NodeName | undefined {
-  if (mode === "Standalone") return nodeName.parse("worker-0");
-  const index = Number(labels[REPLICA_INDEX]);
-  const type = labels[REPLICA_TYPE];
-  const name =
-    mode === "PS-Worker" ? `${type}-${index}` : type === "master" ? "worker-0" : `worker-${index + 1}`;
-  return nodeName.safeParse(name).data;
 }
