@@ -6,7 +6,7 @@
  *   ensure          getting everything onto the machine beforehand
  *   server-process  one child process that never outlives its owner; launch, docker: run directly or in a container
  *   nats, database, s3   the servers; shared-database: one database server for a whole test run
- *   kubernetes/     a cluster that is there: its API, its audit log, simulated nodes
+ *   kubernetes/     a cluster that is there: its API, its audit log, a proxy of faults, simulated nodes
  *   wait, port      waiting for a named condition; free ports
  */
 export { type DevServersConfig, loadConfig } from "./config.ts";
@@ -21,6 +21,7 @@ export {
   WaitTimeoutError,
 } from "./errors.ts";
 export { type AuditedWrite, AuditLog } from "./kubernetes/audit-log.ts";
+export { type ApiFault, type FaultProxy, openFaultProxy, type SeenCall } from "./kubernetes/fault-proxy.ts";
 export { type KubeApi, KubeApiError, openKubeApi } from "./kubernetes/kube-api.ts";
 export { findKwok, type SimulatedNodes, startSimulatedNodes } from "./kubernetes/simulated-nodes.ts";
 export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
