@@ -22,6 +22,7 @@ import {
   type KubeClient,
   pathOf,
   type Reflector,
+  type ReflectorOptions,
   startReflector,
 } from "@aiep/kube";
 import type { Logger } from "@aiep/service-kit";
@@ -39,7 +40,7 @@ import { buildJob, specHash } from "./job-builder/build.ts";
 import { JOB_KINDS, kindOf, placeOf, placeOfJob } from "./job-place.ts";
 import { KINDS } from "./kinds.ts";
 import { launchError } from "./launch-errors.ts";
-import { ANNOTATIONS, keyOf, LABELS, refOfName, SELECTOR } from "./names.ts";
+import { ANNOTATIONS, keyOf, LABELS, refOfName, selectorOf } from "./names.ts";
 import { observe } from "./observe/observe.ts";
 import { type Job, job as jobSchema } from "./observe/resources.ts";
 import { plan } from "./plan.ts";
@@ -50,12 +51,16 @@ export interface KubernetesRuntimeDeps {
   readonly connection: Connection;
   readonly directory: () => Directory;
   readonly downloads: Pick<DownloadServer, "grantFor">;
+  /** This installation, told apart from others in the same cluster. */
+  readonly instance: string;
   readonly prepareImage: string;
   readonly log: Logger;
   readonly now: () => Date;
   readonly requestsPerSecond: number;
   /** How long a removed workload's objects stay. */
   readonly keepSeconds: number;
+  /** Limits of the watches, when not the reflector's own. */
+  readonly watching?: Pick<ReflectorOptions, "stallMs" | "serverTimeoutSeconds" | "backoff">;
 }
 
 const TICK_MS = 5_000;
@@ -73,6 +78,8 @@ export class KubernetesRuntime implements Runtime {
   private readonly removed = new Set<string>();
   private readonly reports = new Map<string, string>();
   private readonly due = new Set<string>();
+  /** By uid: missing in a list, and the API server could not be asked for them yet. */
+  private readonly suspects = new Map<string, Job>();
   private sink: ObservationSink = () => {};
   private ticking: NodeJS.Timeout | undefined;
 
@@ -94,20 +101,23 @@ export class KubernetesRuntime implements Runtime {
       handler: Parameters<typeof startReflector>[0]["handler"],
       query = {},
     ) => {
-      const { connection, log } = this.deps;
+      if (this.reflectors.has(name)) return; // an earlier start that was too impatient left it at work
+      const { connection, log, watching } = this.deps;
       const path = pathOf(KINDS[name]);
       const { signal } = this.closing;
-      this.reflectors.set(name, startReflector({ connection, path, query, handler, log, signal }));
+      this.reflectors.set(
+        name,
+        startReflector({ connection, path, query, handler, log, signal, ...watching }),
+      );
     };
-    const ours = { labelSelector: SELECTOR };
+    const ours = { labelSelector: selectorOf(this.deps.instance) };
     for (const kind of JOB_KINDS) watch(kind, this.cache.jobs(kind), ours);
     watch("Pod", this.cache.pods, ours);
     watch("Event", this.cache.events, { fieldSelector: "type=Warning" });
     for (const kind of this.gangKinds()) watch(kind, this.cache.podGroups, ours);
     const needed = [...JOB_KINDS, "Pod"].flatMap((name) => this.reflectors.get(name) ?? []);
     await within(START_TIMEOUT_MS, Promise.all(needed.map(({ synced }) => synced)), () => this.unavailable());
-    this.ticking = setInterval(() => this.tick(), TICK_MS);
-    this.ticking.unref();
+    this.ticking ??= setInterval(() => this.tick(), TICK_MS).unref();
   }
 
   async launch(workload: Workload): Promise<void> {
@@ -125,6 +135,7 @@ export class KubernetesRuntime implements Runtime {
         namespace,
         storageRoots: directory.storage_roots,
         gpuTypes: directory.gpu_types,
+        instance: this.deps.instance,
         prepareImage: this.deps.prepareImage,
         ...this.deps.downloads.grantFor(workload),
         ...(stopped === undefined ? {} : { stopped }),
@@ -260,6 +271,9 @@ export class KubernetesRuntime implements Runtime {
 
   private tick(): void {
     const now = this.deps.now();
+    const suspects = [...this.suspects.values()];
+    this.suspects.clear();
+    for (const job of suspects) this.background(async () => await this.confirmGone(job));
     for (const [key, { job }] of this.cache.entries) {
       const until = job?.metadata.annotations[ANNOTATIONS.keepUntil];
       if (job !== undefined && until !== undefined && new Date(until) <= now)
@@ -272,7 +286,7 @@ export class KubernetesRuntime implements Runtime {
 
   /** K4: by name in the API server; the cache then has it. */
   private async locate(ref: WorkloadRef): Promise<Job | undefined> {
-    const labelSelector = `${SELECTOR},${LABELS.taskId}=${ref.taskId},${LABELS.attempt}=${ref.attempt}`;
+    const labelSelector = `${selectorOf(this.deps.instance)},${LABELS.taskId}=${ref.taskId},${LABELS.attempt}=${ref.attempt}`;
     for (const kind of JOB_KINDS) {
       const path = pathOf(KINDS[kind]);
       try {
@@ -289,9 +303,14 @@ export class KubernetesRuntime implements Runtime {
   }
 
   private async confirmGone(job: Job): Promise<void> {
-    const found = await this.client.find(placeOfJob(job));
-    if (found === undefined || jobSchema.parse(found).metadata.uid !== job.metadata.uid)
-      this.cache.dropJob(job);
+    try {
+      const found = await this.client.find(placeOfJob(job));
+      if (found === undefined || jobSchema.parse(found).metadata.uid !== job.metadata.uid)
+        this.cache.dropJob(job);
+    } catch (error) {
+      this.suspects.set(job.metadata.uid, job); // the next list may be far away
+      throw error;
+    }
   }
 
   // Stopping and removing
