@@ -103,8 +103,8 @@ export {
   POD_GROUP_ANNOTATION,
   POD_LABELS,
   POD_MANAGER,
-  POD_SELECTOR,
   PREPARE_CONTAINER,
+  podSelector,
 } from "./log/kubernetes-pod.ts";
 export { LOG_COMPLETE_FILE, MAIN_CONTAINER, type PodFile, podFile, podFolder } from "./log/pod.ts";
 export {

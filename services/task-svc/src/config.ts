@@ -10,6 +10,11 @@ const folder = z.string().regex(/^\//, "an absolute path");
 const kubernetesEnvironment = {
   /** Without it the pod's own service account is used. */
   KUBECONFIG: z.string().optional(),
+  /** Several installations in one cluster need different ones; default AIEP_ENV. */
+  AIEP_KUBERNETES_INSTANCE: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "up to 63 lower-case letters, digits and '-'")
+    .optional(),
   /** Image of the container that fetches code and material: sh, wget, unzip, sha256sum. */
   AIEP_KUBERNETES_PREPARE_IMAGE: z.string().min(1).optional(),
   AIEP_KUBERNETES_REQUESTS_PER_SECOND: z.coerce.number().min(1).max(1000).default(50),

@@ -7,14 +7,17 @@ import type { TaskMode } from "../task/task-file.ts";
 
 export const POD_LABELS = {
   managedBy: "app.kubernetes.io/managed-by",
+  /** Which installation: several share a cluster without touching each other's tasks. */
+  instance: "app.kubernetes.io/instance",
   taskId: "aiep.io/task-id",
   /** As far as a label can hold it; the annotation has it whole. */
   groupId: "aiep.io/group-id",
   attempt: "aiep.io/attempt",
 } as const;
 export const POD_MANAGER = "aiep-task-svc";
-/** Selects every object and pod of this platform. */
-export const POD_SELECTOR = `${POD_LABELS.managedBy}=${POD_MANAGER}`;
+/** Selects every object and pod of one installation. */
+export const podSelector = (instance: string): string =>
+  `${POD_LABELS.managedBy}=${POD_MANAGER},${POD_LABELS.instance}=${instance}`;
 export const POD_GROUP_ANNOTATION = "aiep.io/group-id";
 
 /** The container that runs the user's command; its log is the node's log. The operators insist on their names. */

@@ -64,6 +64,7 @@ async function openKubernetes({
     connection,
     directory: () => directory.current().document,
     downloads,
+    instance: config.AIEP_KUBERNETES_INSTANCE ?? config.AIEP_ENV,
     prepareImage: settings.prepareImage,
     requestsPerSecond: config.AIEP_KUBERNETES_REQUESTS_PER_SECOND,
     keepSeconds: config.AIEP_KUBERNETES_KEEP_SECONDS,

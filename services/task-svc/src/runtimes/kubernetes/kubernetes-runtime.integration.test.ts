@@ -10,6 +10,8 @@ import { type FakeCluster, openFakeCluster } from "./testing/fake-cluster.ts";
 import { ended, NAME, running } from "./testing/objects.ts";
 import { DIRECTORY, role, workloadOf } from "./testing/workloads.ts";
 
+const INSTANCE = "aiep-test";
+
 async function openRuntime(cluster: FakeCluster, changes: Partial<KubernetesRuntimeDeps> = {}) {
   const seen: Observation[] = [];
   const runtime = new KubernetesRuntime({
@@ -18,6 +20,7 @@ async function openRuntime(cluster: FakeCluster, changes: Partial<KubernetesRunt
     downloads: {
       grantFor: () => ({ downloads: { code: undefined, material: undefined }, downloadToken: "" }),
     },
+    instance: INSTANCE,
     prepareImage: "busybox:1",
     log: createLogger({ service: "task-svc", level: "silent" }),
     now: () => new Date(),
@@ -38,7 +41,7 @@ async function openRuntime(cluster: FakeCluster, changes: Partial<KubernetesRunt
 const task = workloadOf();
 const ddp = workloadOf({ mode: "DDP", roles: [role("worker", 2)] });
 const pod = (status: object, name = "x7k2p") => ({
-  metadata: { name: `${NAME}-${name}`, labels: labelsOf(task) },
+  metadata: { name: `${NAME}-${name}`, labels: labelsOf(task, INSTANCE) },
   status,
 });
 const posts = (cluster: FakeCluster) => cluster.api.requests.filter(({ method }) => method === "POST");

@@ -11,8 +11,8 @@ export {
   NODE_CONTAINERS as CONTAINERS,
   nodeOfPod,
   POD_LABELS as LABELS,
-  POD_SELECTOR as SELECTOR,
   PREPARE_CONTAINER,
+  podSelector as selectorOf,
 } from "@aiep/contracts";
 
 export const ANNOTATIONS = {
@@ -60,9 +60,10 @@ export function labelValue(text: string): string {
   return plain === "" ? hash : `${plain}-${hash}`;
 }
 
-export function labelsOf(workload: Workload): Record<string, string> {
+export function labelsOf(workload: Workload, instance: string): Record<string, string> {
   return {
     [POD_LABELS.managedBy]: POD_MANAGER,
+    [POD_LABELS.instance]: instance,
     [POD_LABELS.taskId]: workload.taskId,
     [POD_LABELS.groupId]: labelValue(workload.groupId),
     [POD_LABELS.attempt]: String(workload.attempt),

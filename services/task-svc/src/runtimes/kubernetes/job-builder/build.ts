@@ -23,6 +23,8 @@ import { podTemplate } from "./pod-template.ts";
 import type { Downloads } from "./scripts.ts";
 
 export interface BuildFacts {
+  /** This installation, told apart from others in the same cluster. */
+  readonly instance: string;
   readonly namespace: Directory["namespaces"][number];
   readonly storageRoots: Directory["storage_roots"];
   readonly gpuTypes: Directory["gpu_types"];
@@ -74,7 +76,7 @@ export interface Built {
 export function buildJob(workload: Workload, facts: BuildFacts): Built {
   return {
     job: jobOf(workload, facts),
-    podGroup: podGroupOf(workload, facts.namespace, facts.gpuTypes),
+    podGroup: podGroupOf(workload, facts),
   };
 }
 
@@ -136,11 +138,11 @@ function jobOf(workload: Workload, facts: BuildFacts): JobObject {
   }
 }
 
-function metadataOf(workload: Workload, { namespace, stopped }: BuildFacts): V1ObjectMeta {
+function metadataOf(workload: Workload, { namespace, stopped, instance }: BuildFacts): V1ObjectMeta {
   return {
     name: workloadName(workload),
     namespace: namespace.name,
-    labels: { ...labelsOf(workload), ...queueLabels(namespace) },
+    labels: { ...labelsOf(workload, instance), ...queueLabels(namespace) },
     annotations: {
       ...ownersOf(workload),
       [ANNOTATIONS.specHash]: specHash(workload),

@@ -36,10 +36,15 @@ export interface PodGroup {
   };
 }
 
+interface GangFacts {
+  readonly namespace: Pick<Namespace, "name" | "gang" | "queue">;
+  readonly gpuTypes: Directory["gpu_types"];
+  readonly instance: string;
+}
+
 export function podGroupOf(
   workload: Workload,
-  namespace: Pick<Namespace, "name" | "gang" | "queue">,
-  gpuTypes: Directory["gpu_types"],
+  { namespace, gpuTypes, instance }: GangFacts,
 ): PodGroup | undefined {
   if (namespace.gang === "none" || namespace.gang === "kueue") return undefined;
   const volcano = namespace.gang === "volcano";
@@ -49,7 +54,7 @@ export function podGroupOf(
     metadata: {
       name: workloadName(workload),
       namespace: namespace.name,
-      labels: labelsOf(workload),
+      labels: labelsOf(workload, instance),
       annotations: ownersOf(workload),
     },
     spec: {

@@ -36,7 +36,7 @@ export function podTemplate(
   const fetches = facts.downloads.code !== undefined || facts.downloads.material !== undefined;
   return {
     metadata: {
-      labels: { ...labelsOf(workload), ...gang.labels },
+      labels: { ...labelsOf(workload, facts.instance), ...gang.labels },
       annotations: { ...ownersOf(workload), ...gang.annotations },
     },
     spec: {

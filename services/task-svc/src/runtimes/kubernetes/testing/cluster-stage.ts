@@ -69,6 +69,7 @@ export async function openClusterStage(kubeconfig: string): Promise<Stage> {
       connection: await connect(kubeconfig),
       directory: () => document,
       downloads,
+      instance: namespace,
       prepareImage: PREPARE_IMAGE,
       log,
       now,

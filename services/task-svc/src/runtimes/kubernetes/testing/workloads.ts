@@ -38,6 +38,7 @@ export function factsOf(namespace: string, changes: Partial<BuildFacts> = {}): B
     namespace: found,
     storageRoots: DIRECTORY.storage_roots,
     gpuTypes: DIRECTORY.gpu_types,
+    instance: "aiep-test",
     prepareImage: "registry.example/aiep-prepare:1",
     downloads: { code: undefined, material: undefined },
     downloadToken: "",
