@@ -15,6 +15,9 @@ export {
   podSelector as selectorOf,
 } from "@aiep/contracts";
 
+/** The operator's own container in workers: it ends when the master's name resolves. */
+export const MASTER_AWAITED = "init-pytorch";
+
 export const ANNOTATIONS = {
   taskName: "aiep.io/task-name",
   groupId: POD_GROUP_ANNOTATION,

@@ -1,7 +1,7 @@
 /** One node from its pod: state, exit code, reason (O2–O4). */
 import { type NodeName, TASK_REASONS, type TaskReason } from "@aiep/contracts";
 import type { NodeObservation } from "../../../domain/runtime.ts";
-import { CONTAINERS, PREPARE_CONTAINER } from "../names.ts";
+import { CONTAINERS, MASTER_AWAITED, PREPARE_CONTAINER } from "../names.ts";
 import type { Plan, PlannedNode, StopOrder } from "../plan.ts";
 import type { SeenPod } from "./observe.ts";
 import { holds, type Pod, type Terminated } from "./resources.ts";
@@ -73,7 +73,7 @@ function endOf(pod: Pod, { mode }: Plan): (Terminated & { readonly own: boolean 
 }
 
 function prepareFailure(container: string): string {
-  return container === "init-pytorch"
+  return container === MASTER_AWAITED
     ? "refused LaunchFailed The worker waited for the master's address and it never came; see the master's log."
     : `refused LaunchFailed The init container ${container}, added by the cluster, failed.`;
 }
@@ -84,7 +84,7 @@ function ended({ stop, end }: NodeInput, pod: Pod, ran: Terminated & { own: bool
   const base: Outcome = { ...pending, startedAt: ran.own ? ran.startedAt : null, finishedAt };
   const unknown = ran.reason === "ContainerStatusUnknown";
   const exitCode = unknown || !ran.own ? null : Math.min(255, Math.max(0, ran.exitCode));
-  const stopped = stop !== undefined && !(finishedAt !== null && finishedAt < new Date(stop.at));
+  const stopped = stop !== undefined && !(finishedAt !== null && finishedAt.getTime() < secondOf(stop.at));
   if (stopped) return { ...base, state: "Stopped", exitCode };
   if (exitCode === 0) return { ...base, state: "Succeeded", exitCode };
   if (end.kind === "succeeded" && exitCode !== null && endedOnRequest(pod, ran))
@@ -98,6 +98,9 @@ function ended({ stop, end }: NodeInput, pod: Pod, ran: Terminated & { own: bool
     ...(lossOf({ pod, gone: false }) ?? taken ?? reasonOf(ran, unknown)),
   };
 }
+
+/** Times of the API are whole seconds; in the second of the stop, the stop counts (I9). */
+const secondOf = (time: string): number => Math.floor(new Date(time).getTime() / 1000) * 1000;
 
 /** The scripts' own words (job-builder/scripts.ts). */
 function refusalOf({ message }: Terminated): Why | undefined {

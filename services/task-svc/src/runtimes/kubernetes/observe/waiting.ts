@@ -3,7 +3,7 @@
  * events, the gang's PodGroup. Sentences are stable while the cause is: a wait that goes on is no news.
  */
 import type { TaskReason } from "@aiep/contracts";
-import { CONTAINERS, PREPARE_CONTAINER } from "../names.ts";
+import { CONTAINERS, MASTER_AWAITED, PREPARE_CONTAINER } from "../names.ts";
 import { nodesOf, type Plan, type PlannedNode } from "../plan.ts";
 import { short } from "./node.ts";
 import type { Facts, SeenPod } from "./observe.ts";
@@ -91,7 +91,7 @@ export function waitingOfPod(input: {
   return (
     waitingOfContainers(pod, plan) ??
     waitingOfVolumes(own, pod) ??
-    (scheduled?.status === "True" ? starting(pod, plan) : undefined)
+    (scheduled?.status === "True" ? starting(input.node, pod, plan) : undefined)
   );
 }
 
@@ -190,12 +190,13 @@ function waitingOfVolumes(events: readonly KubeEvent[], pod: Pod): Why | undefin
   };
 }
 
-function starting(pod: Pod, plan: Plan): Why {
-  const init = pod.status.initContainerStatuses.find(({ state }) => state.running != null);
-  if (init?.name === "init-pytorch")
-    return { reason: "WaitingForMaster", message: "The worker waits until the master, worker-0, runs." };
-  if (init?.name === PREPARE_CONTAINER)
+function starting(node: PlannedNode, pod: Pod, plan: Plan): Why {
+  const init = (wanted: string) =>
+    pod.status.initContainerStatuses.find(({ name }) => name === wanted)?.state;
+  if (init(PREPARE_CONTAINER)?.running != null)
     return { reason: "PreparingNodes", message: "The platform fetches code package and material." };
+  if (plan.mode === "DDP" && node.index > 0 && init(MASTER_AWAITED)?.terminated == null)
+    return { reason: "WaitingForMaster", message: "The worker waits until the master, worker-0, runs." };
   return {
     reason: "PullingImage",
     message: `The machine pulls the image ${plan.image} if it does not have it, and makes the container.`,

@@ -18,11 +18,11 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { codePackageId, directory } from "@aiep/contracts";
+import { connect, requestJson } from "@aiep/kube";
 import { createLogger } from "@aiep/service-kit";
 import type { Observation, Workload } from "../../../domain/runtime.ts";
 import type { Stage } from "../../conformance/stage.ts";
 import { decodeCri } from "../../local/logs/testing/decode-cri.ts";
-import { connect, requestJson } from "@aiep/kube";
 import { startDownloads } from "../downloads.ts";
 import { KubernetesRuntime } from "../kubernetes-runtime.ts";
 import { CONTAINERS, keyOf } from "../names.ts";
@@ -99,13 +99,16 @@ export async function openClusterStage(kubeconfig: string): Promise<Stage> {
     cpu: 0.1,
     can: { readOnlyMounts: true, switchUser: true, limitMemory: true },
     logOf: (workload, node) => {
-      const last = seenOf(workload).findLast((each) => each.kind === "present");
-      const state =
-        last?.kind === "present" ? last.nodes.find(({ name }) => name === node)?.state : undefined;
-      if (state === undefined || state === "Pending" || state === "Running") return undefined;
+      const last = seenOf(workload).at(-1);
+      const seenNode = last?.kind === "present" ? last.nodes.find(({ name }) => name === node) : undefined;
+      const ended =
+        last?.kind === "absent" || ["Succeeded", "Failed", "Stopped"].includes(seenNode?.state ?? "");
+      if (!ended) return undefined;
       keepLogs(namespace, logs);
       const file = readdirSync(logs).find((name) => isLogOf(name, workload, node));
-      return file === undefined ? undefined : decodeCri(readFileSync(join(logs, file)));
+      if (file !== undefined) return decodeCri(readFileSync(join(logs, file)));
+      // A container that never started has no log.
+      return seenNode?.startedAt === null ? { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) } : undefined;
     },
     storage: {
       source: "/ceph/conformance",
