@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 
 /** What the local stack takes from its surroundings; the one place that reads the environment. */
@@ -9,12 +10,24 @@ export interface StackConfig {
   readonly home: string;
   /** AIEP_PORT: the one HTTP port; kept for the next start. */
   readonly port: number | undefined;
+  /** AIEP_RUNTIME: undefined, what it was before. */
+  readonly runtime: "local" | "kubernetes" | undefined;
+  readonly kubernetes: KubernetesSettings;
   /** Passed to what we start: nothing of ours, and no secret. */
   readonly childEnv: Readonly<Record<string, string>>;
   /** The program that runs us, a Node 24. */
   readonly node: string;
   /** Colours and overwritten lines are welcome. */
   readonly terminal: boolean;
+}
+
+export interface KubernetesSettings {
+  /** KUBECONFIG, or where kubectl looks. */
+  readonly kubeconfig: string;
+  /** AIEP_KUBERNETES_IMAGE: what the demo directory calls python3. */
+  readonly image: string;
+  /** AIEP_KUBERNETES_PREPARE_IMAGE: sh, wget, unzip, sha256sum. */
+  readonly prepareImage: string;
 }
 
 export const DEFAULT_PORT = 7480;
@@ -53,6 +66,12 @@ export function loadConfig(env: Env = process.env): StackConfig {
     root,
     home: resolve(env["AIEP_HOME"] || join(root, ".aiep")),
     port: readPort(env["AIEP_PORT"]),
+    runtime: readRuntimeName(env["AIEP_RUNTIME"]),
+    kubernetes: {
+      kubeconfig: resolve(env["KUBECONFIG"] || join(homedir(), ".kube/config")),
+      image: env["AIEP_KUBERNETES_IMAGE"] || "python:3",
+      prepareImage: env["AIEP_KUBERNETES_PREPARE_IMAGE"] || "busybox:1",
+    },
     childEnv: {
       PATH: SYSTEM_PATH,
       // Compiled code is kept between starts: a service from sources is ready in half the time.
@@ -77,6 +96,12 @@ function gitCommit(root: string): Record<string, string> {
   } catch {
     return {};
   }
+}
+
+function readRuntimeName(text: string | undefined): StackConfig["runtime"] {
+  if (text === undefined || text === "") return undefined;
+  if (text === "local" || text === "kubernetes") return text;
+  throw new UsageError(`AIEP_RUNTIME=${text} is neither local nor kubernetes`);
 }
 
 function readPort(text: string | undefined): number | undefined {

@@ -25,6 +25,7 @@ import { createTerminal } from "./terminal.ts";
 const USAGE = `usage: npm run stack -- COMMAND
 
   up              start everything on this machine, on loopback; says so when it is up already
+                  --kubernetes: tasks run in the cluster of KUBECONFIG (docs/kubernetes.md); kept once chosen
   down            stop everything; data stay, running tasks go on and are adopted by the next start
   status          what runs, where, since when   (-o json)
   logs [NAME…]    the programs' own logs   (-f follows, -n LINES)
@@ -33,12 +34,13 @@ const USAGE = `usage: npm run stack -- COMMAND
   reset           down, then remove all data   (--yes without asking)
   quickstart      up, then a distributed training job with its live log
 
-environment: AIEP_PORT, the one HTTP port (default 7480, kept once given); AIEP_HOME, where the data are (default .aiep)`;
+environment: AIEP_PORT, the one HTTP port (default 7480, kept once given); AIEP_HOME, where the data are (default .aiep);
+AIEP_RUNTIME=kubernetes is --kubernetes; AIEP_KUBERNETES_IMAGE, AIEP_KUBERNETES_PREPARE_IMAGE (default python:3, busybox:1)`;
 
 async function main(argv: readonly string[]): Promise<number> {
   const { positionals, values } = parse(argv);
   const [command, ...names] = positionals;
-  const config = loadConfig();
+  const config = { ...loadConfig(), ...(values.kubernetes ? { runtime: "kubernetes" as const } : {}) };
   const context: CommandContext = {
     config,
     layout: layoutOf(config.home),
@@ -89,6 +91,7 @@ function parse(argv: readonly string[]) {
         follow: { type: "boolean", short: "f", default: false },
         lines: { type: "string", short: "n", default: "50" },
         yes: { type: "boolean", short: "y", default: false },
+        kubernetes: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
     });

@@ -21,19 +21,29 @@ import {
   ensureSecrets,
   type Layout,
   type Life,
+  LOCAL_RUNTIME,
   layoutOf,
   loadConfig,
   NATS_ROLES,
   type Programs,
+  prepareCluster,
   preparePorts,
   proxy,
   runOnce,
   type Secrets,
+  type StackRuntime,
   topologyProgram,
   writeClientContext,
   writeDatabaseUrl,
 } from "@aiep/deploy-local/parts";
-import { type DatabaseServer, freePort, type NatsServer, startDatabase, startNats } from "@aiep/dev-servers";
+import {
+  type DatabaseServer,
+  freePort,
+  type NatsServer,
+  openKubeApi,
+  startDatabase,
+  startNats,
+} from "@aiep/dev-servers";
 import {
   type Bus,
   connectBus,
@@ -55,6 +65,10 @@ export interface RigOptions extends StartOptions {
   readonly start?: readonly ServiceName[];
   /** The address people use, for aiepctl. */
   readonly front?: boolean;
+  /** Tasks run in the cluster of this kubeconfig, in namespaces of the rig's own. */
+  readonly kubeconfig?: string;
+  /** More settings for the programs, over the local stack's. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const ACK_WAIT_SECONDS = 5;
@@ -96,6 +110,12 @@ export class Rig implements AsyncDisposable {
     this.programs = new Map(SERVICES.map((name) => [name, new RigProgram(name, parts, hits)]));
   }
 
+  /** Where the rig's tasks run; the demo directory's first namespace. */
+  get namespace(): string {
+    const { runtime } = this.#parts;
+    return runtime.kind === "local" ? "ns-demo" : runtime.namespaces.demo;
+  }
+
   get failpointLog(): string {
     return join(this.layout.home, "failpoints.log");
   }
@@ -131,7 +151,10 @@ export class Rig implements AsyncDisposable {
 
   /** Accepted once, however often it has to be asked for (I1, I2). */
   async submit(wish: TaskWish): Promise<TaskDetail> {
-    return await this.client.persist("createTask", { body: taskBody(wish, this.id), key: wish.key });
+    return await this.client.persist("createTask", {
+      body: taskBody(wish, this.id, this.namespace),
+      key: wish.key,
+    });
   }
 
   /** Hits of failpoints by name, also of processes that killed themselves there. */
@@ -228,6 +251,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     AIEP_ENV: "test",
     AIEP_LOG_LEVEL: "info",
     AIEP_CONTROL_LEASE_SECONDS: "1.5", // a killed task-svc is followed sooner
+    ...options.env,
   };
   const layout = layoutOf(home);
   const id = randomBytes(6).toString("hex");
@@ -236,9 +260,11 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   for (const folder of [layout.logStoreDir, layout.agentDir]) await mkdir(folder, { recursive: true });
   const ports = await preparePorts(layout.portsFile, await freePort());
   const secrets = await ensureSecrets(layout, Object.keys(DATABASES));
-  await ensureDirectory(layout, join(config.root, "deploy/local/assets/sample-model.zip"));
+  const runtime =
+    options.kubeconfig === undefined ? LOCAL_RUNTIME : await inCluster(id, options.kubeconfig, opening);
+  await ensureDirectory(layout, join(config.root, "deploy/local/assets/sample-model.zip"), runtime);
   await writeClientContext(layout, `http://127.0.0.1:${ports.http}`);
-  const parts: Programs = { config: { ...config, childEnv }, layout, ports };
+  const parts: Programs = { config: { ...config, childEnv }, layout, ports, runtime };
   const natsPassword = randomBytes(12).toString("hex");
   const [nats, database] = await Promise.all([
     startNats({ dir: layout.natsDir, port: ports.nats, users: accounts(secrets, natsPassword) }),
@@ -261,6 +287,23 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     await rig[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Namespaces and an instance of the rig's own; they go with all that is in them. */
+async function inCluster(
+  id: string,
+  kubeconfig: string,
+  opening: AsyncDisposableStack,
+): Promise<StackRuntime> {
+  const namespaces = { demo: `aiep-rig-${id}`, small: `aiep-rig-${id}-small` };
+  opening.defer(async () => {
+    using api = openKubeApi(kubeconfig);
+    for (const name of Object.values(namespaces)) await api.remove(`/api/v1/namespaces/${name}`);
+  });
+  return await prepareCluster(
+    { kubeconfig, instance: `rig-${id}`, namespaces, image: "python:3", prepare_image: "busybox:1" },
+    () => undefined,
+  );
 }
 
 async function startPrograms(rig: Rig, parts: Programs, options: RigOptions): Promise<void> {

@@ -28,7 +28,7 @@ const numbered = ({ lines = DEFAULT_LINES, seconds = 0.2, exitCode = 0 }: TaskWi
     `exit ${exitCode}`,
   ].join("\n");
 
-export function taskBody(wish: TaskWish, rigId: string): SubmitTaskBody {
+export function taskBody(wish: TaskWish, rigId: string, namespace = "ns-demo"): SubmitTaskBody {
   return {
     task_config: {
       metadata: { name: wish.key, group_id: groupOfRig },
@@ -42,7 +42,7 @@ export function taskBody(wish: TaskWish, rigId: string): SubmitTaskBody {
       ],
       compute_resource_info: {
         model: "Standalone",
-        namespace: "ns-demo",
+        namespace,
         node_info: { worker: { nums: 1, cpu_num: wish.cpu ?? 2, memory: 0.25 } },
       },
       code_info: {

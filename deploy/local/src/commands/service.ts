@@ -2,6 +2,7 @@ import { waitFor } from "@aiep/dev-servers";
 import { UsageError } from "../config.ts";
 import { PAUSE_SIGNAL, readPaused, writePaused } from "../home/paused.ts";
 import { readPorts } from "../home/ports.ts";
+import { LOCAL_RUNTIME, readRuntime } from "../home/runtime.ts";
 import { readState } from "../home/state.ts";
 import { signalProcess } from "../processes/identity.ts";
 import { environmentOf, SERVICES, type ServiceProgram } from "../supervisor/services.ts";
@@ -15,8 +16,9 @@ export async function environment(
 ): Promise<void> {
   const ports = await readPorts(layout.portsFile);
   if (ports === undefined) throw new UsageError("start the stack once first: npm run stack -- up");
+  const runtime = (await readRuntime(layout)) ?? LOCAL_RUNTIME;
   for (const name of known(names))
-    for (const [variable, value] of Object.entries(environmentOf(name, { config, layout, ports })))
+    for (const [variable, value] of Object.entries(environmentOf(name, { config, layout, ports, runtime })))
       terminal.print(`${variable}='${value.replaceAll("'", `'\\''`)}'`);
 }
 

@@ -10,6 +10,7 @@ import { goneWithin, identityOf, isAlive, type ProcessIdentity } from "../proces
 import { NODE_FLAGS } from "../supervisor/service-unit.ts";
 import { seconds, type Terminal } from "../terminal.ts";
 import { type CommandContext, liveState } from "./context.ts";
+import { chooseRuntime } from "./runtime.ts";
 
 /** Gets what is missing, starts the supervisor and follows it until the stack is ready. Throws when it is not. */
 export async function up(context: CommandContext): Promise<StackState> {
@@ -26,6 +27,7 @@ export async function up(context: CommandContext): Promise<StackState> {
   const log = (line: string): void => terminal.say(`  ${line}`);
   await ensureServers({ log });
   await ensurePython({ log });
+  await chooseRuntime(context);
   const supervisor = before?.phase === "starting" ? before.supervisor : await startSupervisor(context);
   return await follow(context, supervisor);
 }

@@ -6,6 +6,7 @@ import { type DirectoryInput, directory, directoryProblems, groupId } from "@aie
 import { stringify } from "yaml";
 import { readIfThere, writeAtomic } from "./files.ts";
 import type { Layout } from "./layout.ts";
+import { type KubernetesStack, LOCAL_RUNTIME, type StackRuntime } from "./runtime.ts";
 
 /*
  * The first directory document of a local stack (D29). Written once; from then on it is the user's to edit, and the
@@ -24,7 +25,11 @@ interface Ids {
 /** Above the range that distributions give to people, below what containers use. */
 const FIRST_UID = 20_001;
 
-export async function ensureDirectory(layout: Layout, sample: string): Promise<void> {
+export async function ensureDirectory(
+  layout: Layout,
+  sample: string,
+  runtime: StackRuntime = LOCAL_RUNTIME,
+): Promise<void> {
   const own = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const root = own.uid === 0;
   const ids = (index: number): Ids =>
@@ -43,7 +48,10 @@ export async function ensureDirectory(layout: Layout, sample: string): Promise<v
     await copyFile(sample, material);
   }
   if ((await readIfThere(layout.directoryFile)) !== undefined) return;
-  const document = template(layout, { ids, proxy }, material, await sha256(material));
+  const document = {
+    ...template(layout, { ids, proxy }, material, await sha256(material), namespaceNames(runtime)),
+    ...(runtime.kind === "kubernetes" ? inCluster(layout, runtime) : {}),
+  };
   const problems = directoryProblems(directory.parse(document));
   if (problems.length > 0) throw new Error(`the directory's template is wrong: ${problems.join("; ")}`);
   await writeAtomic(layout.directoryFile, `${HEADER}${stringify(document)}`);
@@ -59,13 +67,9 @@ function template(
   { ids, proxy }: { readonly ids: (index: number) => Ids; readonly proxy: Ids },
   material: string,
   materialSha256: string,
+  groupNamespaces: string[],
 ): DirectoryInput {
-  const storage = (name: string, owner: string | null, writable = true) => ({
-    path: `/data/aiep/${name}`,
-    owner,
-    host_path: join(layout.storageDir, name),
-    writable,
-  });
+  const storage = (name: string, owner: string | null) => storageRoot(layout, name, owner);
   return {
     users: [
       { name: "alice", ...ids(0), proxy_users: ["svc-train"] },
@@ -80,13 +84,10 @@ function template(
         name: "Demo",
         admin: "admin",
         members: [{ user: "alice" }, { user: "bob" }, { user: "admin" }, { user: "carol", role: "viewer" }],
-        namespaces: ["ns-demo", "ns-small"],
+        namespaces: groupNamespaces,
       },
     ],
-    namespaces: [
-      { name: "ns-demo", quota: { cpu: 16, memory_gb: 32, gpu: 0 } },
-      { name: "ns-small", quota: { cpu: 1, memory_gb: 1, gpu: 0 } },
-    ],
+    namespaces: namespaces("ns-demo", "ns-small"),
     storage_roots: [
       storage("alice", "alice"),
       storage("bob", "bob"),
@@ -114,6 +115,39 @@ function template(
     ],
   };
 }
+
+/** What is different where tasks are pods: namespaces and images are the cluster's, folders are there only on its own machine. */
+function inCluster(layout: Layout, runtime: KubernetesStack): Partial<DirectoryInput> {
+  const { demo, small } = runtime.namespaces;
+  const folders = ["alice", "bob", "svc-train"].map((name) => storageRoot(layout, name, name));
+  return {
+    namespaces: namespaces(demo, small),
+    storage_roots: runtime.same_machine ? [...folders, storageRoot(layout, "public", null)] : [],
+    images: [
+      {
+        name: "python3",
+        url: runtime.image,
+        python_environment: "the image's own python3",
+        default_for_python: true,
+      },
+    ],
+  };
+}
+
+const namespaceNames = (runtime: StackRuntime): string[] =>
+  runtime.kind === "local" ? ["ns-demo", "ns-small"] : Object.values(runtime.namespaces);
+
+const namespaces = (demo: string, small: string): DirectoryInput["namespaces"] => [
+  { name: demo, quota: { cpu: 16, memory_gb: 32, gpu: 0 } },
+  { name: small, quota: { cpu: 1, memory_gb: 1, gpu: 0 } },
+];
+
+const storageRoot = (layout: Layout, name: string, owner: string | null) => ({
+  path: `/data/aiep/${name}`,
+  owner,
+  host_path: join(layout.storageDir, name),
+  writable: true,
+});
 
 async function ensureStorage(
   layout: Layout,

@@ -6,6 +6,7 @@ export interface Layout {
   readonly stateFile: string;
   readonly portsFile: string;
   readonly pausedFile: string;
+  readonly runtimeFile: string;
   readonly logDir: string;
   readonly secretsDir: string;
   readonly jwksFile: string;
@@ -33,6 +34,7 @@ export function layoutOf(home: string): Layout {
     stateFile: at("state.json"),
     portsFile: at("ports.json"),
     pausedFile: at("paused"),
+    runtimeFile: at("runtime.json"),
     logDir: at("log"),
     secretsDir: at("secrets"),
     jwksFile: at("jwks.json"),

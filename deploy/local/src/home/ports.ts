@@ -19,6 +19,8 @@ const portsSchema = z.strictObject({
   log_http: port,
   log_probe: port,
   agent_probe: port,
+  /** Pods fetch code and material there; not in stacks of earlier versions. */
+  downloads: port.optional(),
 });
 export type Ports = z.infer<typeof portsSchema>;
 
@@ -55,6 +57,7 @@ export async function preparePorts(file: string, wanted: number | undefined): Pr
     log_http: await choose(kept?.log_http),
     log_probe: await choose(kept?.log_probe),
     agent_probe: await choose(kept?.agent_probe),
+    downloads: await choose(kept?.downloads),
   };
   await writeAtomic(file, `${JSON.stringify(ports, undefined, 2)}\n`);
   return ports;

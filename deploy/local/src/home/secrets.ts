@@ -36,6 +36,10 @@ export function databaseUrlFile(layout: Layout, service: string): string {
   return join(layout.secretsDir, `database-url-${service}`);
 }
 
+export function downloadsKeyFile(layout: Layout): string {
+  return join(layout.secretsDir, "downloads-key");
+}
+
 export async function ensureSecrets(layout: Layout, databases: readonly string[]): Promise<Secrets> {
   await mkdir(layout.secretsDir, { recursive: true, mode: 0o700 });
   await chmod(layout.secretsDir, 0o700);
@@ -45,6 +49,7 @@ export async function ensureSecrets(layout: Layout, databases: readonly string[]
   for (const name of databases)
     databasePasswords.set(name, await secret(join(layout.secretsDir, `database-${name}`)));
   const databaseRootPassword = await secret(join(layout.secretsDir, "database-root"));
+  await secret(downloadsKeyFile(layout));
   await ensureSigningKey(layout);
   return { natsPasswords, databaseRootPassword, databasePasswords };
 }

@@ -3,7 +3,8 @@ import type { NatsRole } from "@aiep/service-kit/nats-permissions";
 import type { StackConfig } from "../config.ts";
 import type { Layout } from "../home/layout.ts";
 import type { Ports } from "../home/ports.ts";
-import { databaseUrlFile, natsPasswordFile } from "../home/secrets.ts";
+import type { StackRuntime } from "../home/runtime.ts";
+import { databaseUrlFile, downloadsKeyFile, natsPasswordFile } from "../home/secrets.ts";
 import { serviceUnit } from "./service-unit.ts";
 import type { Unit } from "./unit.ts";
 
@@ -16,6 +17,7 @@ export interface Programs {
   readonly config: StackConfig;
   readonly layout: Layout;
   readonly ports: Ports;
+  readonly runtime: StackRuntime;
 }
 
 /** Services with a database of their own (D3). */
@@ -31,7 +33,8 @@ interface ServiceFacts {
   readonly env: Readonly<Record<string, string>>;
 }
 
-function factsOf(name: ServiceProgram, { layout, ports }: Programs): ServiceFacts {
+function factsOf(name: ServiceProgram, programs: Programs): ServiceFacts {
+  const { layout, ports } = programs;
   switch (name) {
     case "task-svc":
       return {
@@ -43,7 +46,7 @@ function factsOf(name: ServiceProgram, { layout, ports }: Programs): ServiceFact
           AIEP_DATABASE_URL_FILE: databaseUrlFile(layout, name),
           AIEP_JWKS: layout.jwksFile,
           AIEP_DIRECTORY_FILE: layout.directoryFile,
-          AIEP_RUNTIME: "local",
+          ...runtimeEnvironment(programs),
           AIEP_LOCAL_STATE_DIR: layout.runtimeDir,
           AIEP_LOCAL_LOGS_DIR: layout.podLogsDir,
           AIEP_CODE_PACKAGE_DIR: layout.codePackagesDir,
@@ -67,13 +70,32 @@ function factsOf(name: ServiceProgram, { layout, ports }: Programs): ServiceFact
         entry: "services/log-svc/src/agent/main.ts",
         port: ports.agent_probe,
         probePort: ports.agent_probe,
-        env: {
-          AIEP_LOGS_DIR: layout.podLogsDir,
-          AIEP_AGENT_STATE_DIR: layout.agentDir,
-          AIEP_AGENT_REMOVE_AFTER_SECONDS: "3600",
-        },
+        env: { AIEP_AGENT_STATE_DIR: layout.agentDir, ...agentEnvironment(programs) },
       };
   }
+}
+
+function runtimeEnvironment({ runtime, layout, ports }: Programs): Record<string, string> {
+  if (runtime.kind === "local") return { AIEP_RUNTIME: "local" };
+  return {
+    AIEP_RUNTIME: "kubernetes",
+    KUBECONFIG: runtime.kubeconfig,
+    AIEP_KUBERNETES_INSTANCE: runtime.instance,
+    AIEP_KUBERNETES_PREPARE_IMAGE: runtime.prepare_image,
+    AIEP_DOWNLOADS_HOST: runtime.downloads_host,
+    AIEP_DOWNLOADS_PORT: String(ports.downloads ?? 0),
+    AIEP_DOWNLOADS_KEY_FILE: downloadsKeyFile(layout),
+  };
+}
+
+/** Of a cluster on this machine the agent reads the kubelet's own files; of any other it asks the API. */
+function agentEnvironment({ runtime, layout }: Programs): Record<string, string> {
+  const own = { AIEP_LOGS_DIR: layout.podLogsDir, AIEP_AGENT_REMOVE_AFTER_SECONDS: "3600" };
+  if (runtime.kind === "local") return own;
+  const cluster = { KUBECONFIG: runtime.kubeconfig, AIEP_KUBERNETES_INSTANCE: runtime.instance };
+  return runtime.same_machine
+    ? { ...cluster, AIEP_AGENT_SOURCE: "node", AIEP_LOGS_DIR: "/var/log/pods" }
+    : { ...cluster, ...own, AIEP_AGENT_SOURCE: "follow" };
 }
 
 /** What a service finds in its environment, besides what it inherits. Secrets appear as names of files only. */
