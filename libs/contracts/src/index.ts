@@ -198,6 +198,7 @@ export {
   type StreamDefinition,
   type StreamName,
 } from "./topology.ts";
+export type { ListRunsQuery } from "./workflow/api.ts";
 export { cancelRun, startRun, startRunFields, WORKFLOW_COMMANDS } from "./workflow/commands.ts";
 export {
   ACTIVE_RUN_POLICIES,

@@ -24,9 +24,9 @@ import type {
   WorkflowNodeId,
 } from "@aiep/contracts";
 import type { Sql } from "@aiep/service-kit";
+import type { Json } from "../domain/values/index.ts";
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
-export type JsonObject = { readonly [key: string]: Json };
+export type JsonObject = Readonly<Record<string, Json>>;
 
 /** SHA-256 of the definition's canonical JSON, 64 hex digits. */
 export type DefinitionDigest = string;
