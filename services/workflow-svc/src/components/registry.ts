@@ -1,0 +1,39 @@
+/**
+ * Every node kind, one line each (D23). The registry is made once from what the kinds need; the catalogue is what the domain
+ * asks of it.
+ */
+import type { CatalogEntry, ComponentCatalog } from "../domain/component-catalog.ts";
+import type { NodeComponent } from "./component.ts";
+import { checkManifest } from "./manifest-check.ts";
+import { noop } from "./noop/component.ts";
+
+export interface ComponentRegistry {
+  /** In the order people see them. */
+  readonly components: readonly NodeComponent[];
+  readonly catalog: ComponentCatalog;
+  get(kind: string): NodeComponent | undefined;
+}
+
+export function createRegistry(): ComponentRegistry {
+  return registryOf([noop]);
+}
+
+export function registryOf(components: readonly NodeComponent[]): ComponentRegistry {
+  const byKind = new Map(components.map((component) => [component.kind, component]));
+  const entries = new Map(components.map((component) => [component.kind, catalogEntry(component)]));
+  return {
+    components,
+    get: (kind) => byKind.get(kind),
+    catalog: { kinds: [...byKind.keys()], get: (kind) => entries.get(kind) },
+  };
+}
+
+function catalogEntry(component: NodeComponent): CatalogEntry {
+  return {
+    kind: component.kind,
+    scriptFields: component.scriptFields,
+    outputs: component.outputs,
+    check: (manifest) => checkManifest(component, manifest),
+    childOf: (manifest) => (component.execution === "child-run" ? component.childOf(manifest) : undefined),
+  };
+}
