@@ -18,15 +18,11 @@ import type {
   WorkflowNodeId,
 } from "@aiep/contracts";
 import type * as z from "zod";
-import type {
-  ChildReference,
-  KindOutputs,
-  ManifestObject,
-  ManifestProblem,
-} from "../domain/component-catalog.ts";
+import type { CatalogEntry, ManifestProblem, SubWorkflowReference } from "../domain/definition/index.ts";
+import type { Json } from "../domain/values/index.ts";
 import type { ComponentForm, Text } from "./form.ts";
 
-export type Json = z.core.util.JSONType;
+export type ManifestObject = Readonly<Record<string, Json>>;
 export type Outputs = Readonly<Record<string, Json>>;
 
 /** Everything a component may know of the node it runs. `M` is its parsed manifest. */
@@ -105,7 +101,10 @@ export interface ApprovalRequest {
 export const APPROVAL_ROLES = ["group_admin", "admin"] as const;
 export type ApprovalRole = (typeof APPROVAL_ROLES)[number];
 
-export interface ChildRunRequest extends ChildReference {
+export interface ChildRunRequest {
+  readonly experimentId: ExperimentId;
+  /** Undefined: the newest frozen one. */
+  readonly versionName: string | undefined;
   readonly parameters: Readonly<Record<string, Json>>;
   /** `yyyyMMdd`; the parent's unless the node says otherwise. */
   readonly runDate: string;
@@ -124,7 +123,8 @@ interface Described {
   readonly form: ComponentForm;
   /** Dotted paths below the manifest; `${UPPER_CASE}` in these texts belongs to the shell. */
   readonly scriptFields: readonly string[];
-  readonly outputs: KindOutputs;
+  /** Left without being declared; "any" when only the manifest tells. Default none. */
+  readonly outputs: CatalogEntry["outputs"];
   /** A manifest that can be submitted as it is; shown in the documents. */
   readonly example: ManifestObject;
   /** Rules between fields of a manifest whose shape is right. */
@@ -171,7 +171,7 @@ export interface ApprovalComponent extends Described {
 export interface ChildRunComponent extends Described {
   readonly execution: "child-run";
   toChildRun(context: NodeContext): Prepared<ChildRunRequest>;
-  childOf(manifest: ManifestObject): ChildReference | undefined;
+  childOf(manifest: ManifestObject): SubWorkflowReference | undefined;
 }
 
 export type NodeComponent =

@@ -4,12 +4,8 @@
  */
 import type { SubmitTaskBody } from "@aiep/contracts";
 import type * as z from "zod";
-import type {
-  ChildReference,
-  KindOutputs,
-  ManifestObject,
-  ManifestProblem,
-} from "../domain/component-catalog.ts";
+import type { CatalogEntry, ManifestProblem, SubWorkflowReference } from "../domain/definition/index.ts";
+import type { Json } from "../domain/values/index.ts";
 import type {
   ApprovalComponent,
   ApprovalRequest,
@@ -18,7 +14,7 @@ import type {
   ComponentCategory,
   Failed,
   InProcessComponent,
-  Json,
+  ManifestObject,
   NodeContext,
   Outcome,
   Outputs,
@@ -30,7 +26,7 @@ import type {
   Waiting,
 } from "./component.ts";
 import type { ComponentForm, Text } from "./form.ts";
-import { issueProblems } from "./manifest-check.ts";
+import { issueProblems } from "./manifest-problems.ts";
 
 interface Spec<Schema extends z.ZodType> {
   readonly kind: string;
@@ -40,9 +36,9 @@ interface Spec<Schema extends z.ZodType> {
   readonly manifest: Schema;
   readonly form: ComponentForm;
   readonly scriptFields?: readonly string[];
-  readonly outputs?: KindOutputs;
+  readonly outputs?: CatalogEntry["outputs"];
   readonly example: z.input<Schema>;
-  /** Rules between fields. Of a manifest with templates only those can be asked whose fields are there already. */
+  /** Rules between fields of a manifest that fits the schema. */
   readonly checkRules?: (manifest: z.output<Schema>) => readonly ManifestProblem[];
 }
 
@@ -62,7 +58,7 @@ export const failed = (failure: Failed["failure"], reason: string, message: stri
 export const ready = <T>(value: T): Prepared<T> => ({ kind: "ready", value });
 
 function described<Schema extends z.ZodType>(spec: Spec<Schema>) {
-  const { kind, title, category, summary, manifest, form, scriptFields = [], outputs = "declared" } = spec;
+  const { kind, title, category, summary, manifest, form, scriptFields = [], outputs } = spec;
   return {
     kind,
     title,
@@ -84,9 +80,7 @@ function described<Schema extends z.ZodType>(spec: Spec<Schema>) {
 /** The typed context, or why the node fails before it began. */
 function parse<Schema extends z.ZodType>(spec: Spec<Schema>, context: NodeContext): Prepared<Of<Schema>> {
   const parsed = spec.manifest.safeParse(context.manifest);
-  const problems = parsed.success
-    ? (spec.checkRules?.(parsed.data) ?? [])
-    : issueProblems(parsed.error, context.manifest);
+  const problems = parsed.success ? (spec.checkRules?.(parsed.data) ?? []) : issueProblems(parsed.error);
   if (parsed.success && problems.length === 0) return ready({ ...context, manifest: parsed.data });
   const told = problems.slice(0, 5).map(({ path, detail }) => `${path.join(".") || "manifest"}: ${detail}`);
   return failed("validation", "ManifestInvalid", `The node's settings do not fit: ${told.join("; ")}.`);
@@ -186,7 +180,7 @@ export function defineApproval<Schema extends z.ZodType>(
 export function defineChildRun<Schema extends z.ZodType>(
   spec: Spec<Schema> & {
     readonly toChildRun: (context: Of<Schema>) => Prepared<ChildRunRequest>;
-    readonly childOf: (manifest: z.output<Schema>) => ChildReference;
+    readonly childOf: (manifest: z.output<Schema>) => SubWorkflowReference;
   },
 ): ChildRunComponent {
   return {

@@ -2,9 +2,8 @@
  * Every node kind, one line each (D23). The registry is made once from what the kinds need; the catalogue is what the domain
  * asks of it.
  */
-import type { CatalogEntry, ComponentCatalog } from "../domain/component-catalog.ts";
+import type { CatalogEntry, ComponentCatalog } from "../domain/definition/index.ts";
 import type { NodeComponent } from "./component.ts";
-import { checkManifest } from "./manifest-check.ts";
 import { noop } from "./noop/component.ts";
 
 export interface ComponentRegistry {
@@ -24,16 +23,21 @@ export function registryOf(components: readonly NodeComponent[]): ComponentRegis
   return {
     components,
     get: (kind) => byKind.get(kind),
-    catalog: { kinds: [...byKind.keys()], get: (kind) => entries.get(kind) },
+    catalog: { kinds: () => [...byKind.keys()], get: (kind) => entries.get(kind) },
   };
 }
 
 function catalogEntry(component: NodeComponent): CatalogEntry {
+  const { kind, manifest, scriptFields, outputs } = component;
   return {
-    kind: component.kind,
-    scriptFields: component.scriptFields,
-    outputs: component.outputs,
-    check: (manifest) => checkManifest(component, manifest),
-    childOf: (manifest) => (component.execution === "child-run" ? component.childOf(manifest) : undefined),
+    kind,
+    manifest,
+    scriptFields,
+    ...(outputs === undefined ? {} : { outputs }),
+    directories: component.execution === "task",
+    check: (node) => component.checkRules(node.manifest),
+    ...(component.execution === "child-run"
+      ? { subWorkflow: (node) => component.childOf(node.manifest) }
+      : {}),
   };
 }

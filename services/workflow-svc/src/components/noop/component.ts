@@ -25,6 +25,7 @@ export const noop = defineInProcess({
     ],
   },
   example: { outputs: { day: "${run_date}" } },
+  outputs: "any",
   instant: true,
   execute: ({ manifest: { outputs } }) => succeeded(outputs),
 });
