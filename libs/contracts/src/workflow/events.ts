@@ -13,6 +13,19 @@ import { failureClass, runMode, runNodeState, runState } from "./states.ts";
 
 export const NODES_PER_EVENT = 100;
 
+/**
+ * `run_timeout` and `queue_timeout` are the node's own clocks, `run_deadline` and `finally_deadline` those of the run and of its
+ * finally graph.
+ */
+const STOP_REASONS = [
+  "cancelled",
+  "run_timeout",
+  "queue_timeout",
+  "run_deadline",
+  "finally_deadline",
+] as const;
+const DEADLINE_ACTIONS = ["fail", "skip", "approve"] as const;
+
 /** `train`, and `train[3]` for a child of a for_each. */
 export const runNodeKey = z.string().regex(/^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}(\[(0|[1-9][0-9]{0,4})\])?$/);
 
@@ -21,6 +34,8 @@ export const runNode = z.object({
   node_id: workflowNodeId,
   /** Number of the child of a for_each. */
   index: z.int().min(0).nullable(),
+  /** What that child works on. */
+  item: z.json(),
   name: z.string(),
   kind: componentKind,
   state: runNodeState,
@@ -35,6 +50,8 @@ export const runNode = z.object({
   task_id: taskId.nullable(),
   /** The run of a sub-workflow node. */
   child_run_id: runId.nullable(),
+  /** The run whose result this is: carried over by a rerun, or found in the cache. */
+  from_run_id: runId.nullable(),
   /** Values the node left; present once it succeeded. */
   outputs: z.record(z.string(), z.json()).nullable(),
   ready_at: timestamp.nullable(),
@@ -42,6 +59,11 @@ export const runNode = z.object({
   finished_at: timestamp.nullable(),
   /** UpForRetry: when the next attempt starts. */
   retry_at: timestamp.nullable(),
+  /** Queued and Running: why the attempt is being ended. */
+  stopping: z.enum(STOP_REASONS).nullable(),
+  /** Suspended: when it ends by itself, and how. */
+  deadline_at: timestamp.nullable(),
+  on_deadline: z.enum(DEADLINE_ACTIONS).nullable(),
 });
 export type RunNodeView = z.infer<typeof runNode>;
 
@@ -76,6 +98,10 @@ const status = z.object({
   nodes: z.array(runNode).max(NODES_PER_EVENT),
   started_at: timestamp.nullable(),
   finished_at: timestamp.nullable(),
+  /** When the run's time is over; once all other nodes ended, that of the finally graph. A pause shifts it. */
+  deadline_at: timestamp.nullable(),
+  /** Paused: since when. */
+  paused_at: timestamp.nullable(),
 });
 export type RunStatusData = z.infer<typeof status>;
 

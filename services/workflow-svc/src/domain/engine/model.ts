@@ -15,7 +15,7 @@
  *    the shell's to recover with their executors.
  *
  * Every deadline follows from rows, so nothing but rows is to be stored: queue timeout = `readyAt` + setting, run timeout of
- * an attempt = `startedAt` + setting, retry = `retryAt`, approval = `startedAt` + setting, run or finally = `deadlineAt`.
+ * an attempt = `startedAt` + setting, retry = `retryAt`, approval, run and finally = `deadlineAt`.
  */
 import type {
   FailureClass,
@@ -26,6 +26,7 @@ import type {
   WorkflowNode,
   WorkflowNodeId,
 } from "@aiep/contracts";
+import type { NodeScope } from "../values/index.ts";
 
 /** Milliseconds since the epoch. */
 export type Ms = number;
@@ -43,8 +44,6 @@ export interface NodeTraits {
    * others (tasks, polled services, child runs) until a fact `started`, `Suspended` for approvals.
    */
   readonly startsAs: "Running" | "Queued" | "Suspended";
-  /** Of an approval: when it ends by itself, and how. */
-  readonly approval?: { readonly timeoutMs: Ms; readonly onTimeout: "fail" | "skip" | "approve" };
   /** Its condition names `item` or `index`: asked per child of a for_each, else once for the node. */
   readonly conditionPerItem: boolean;
 }
@@ -83,28 +82,24 @@ export interface RunGraph {
 }
 
 /** How a node ended in the base run of a rerun. */
-export interface BaseNode {
-  readonly state: RunNodeView["state"];
-  /** Failed and may (`allow_failure`). */
-  readonly outputs: Outputs | null;
-  readonly taskId: TaskId | null;
-  readonly childRunId: RunId | null;
+export type BaseNode = Pick<
+  RunNodeView,
+  "state" | "reason" | "outputs" | "task_id" | "child_run_id" | "ready_at" | "started_at" | "finished_at"
+>;
+
+/** How an approval ends by itself. */
+export interface ApprovalTerms {
+  readonly deadlineAt: Ms | null;
+  readonly onDeadline: NonNullable<RunNodeView["on_deadline"]>;
 }
 
 /* ---------------------------------------------------------------- states */
 
-export const STOP_REASONS = [
-  "cancelled",
-  "run_timeout",
-  "queue_timeout",
-  "run_deadline",
-  "finally_deadline",
-] as const;
 /**
  * Why an attempt is being ended. `run_timeout` and `queue_timeout` are the node's own clocks and may be retried;
  * the others end it as Cancelled. Whatever the executor reports afterwards, the stop wins (I9).
  */
-export type StopReason = (typeof STOP_REASONS)[number];
+export type StopReason = NonNullable<RunNodeView["stopping"]>;
 
 interface Work {
   /** From 1, counted when the node becomes Ready; 0 before. */
@@ -133,7 +128,9 @@ export type NodeState =
   | ({ readonly state: "Queued" } & Active)
   /** Of a for_each node: its children are at work. */
   | ({ readonly state: "Running"; readonly startedAt: Ms } & Active)
-  | ({ readonly state: "Suspended"; readonly readyAt: Ms; readonly startedAt: Ms } & Work & Told)
+  | ({ readonly state: "Suspended"; readonly readyAt: Ms; readonly startedAt: Ms } & Work &
+      Told &
+      ApprovalTerms)
   | ({ readonly state: "UpForRetry"; readonly failure: FailureClass; readonly retryAt: Ms } & Work & Told)
   /** `fromRunId`: the run it was carried over from. */
   | ({ readonly state: "Succeeded"; readonly outputs: Outputs; readonly fromRunId: RunId | null } & Ended)
@@ -248,15 +245,8 @@ export type Decision<Input> =
     } & OfAttempt)
   /** Slots, or the wish for them, are given back: the node ended, or the run pauses before it started. */
   | { readonly type: "release_slots"; readonly key: NodeKey; readonly pool: string }
-  /** Row of an attempt that ended (never overwritten); `start` opened it, if it ever started. */
-  | ({
-      readonly type: "attempt_ended";
-      readonly state: "Succeeded" | "Failed" | "TimedOut" | "Cancelled";
-      readonly failure: FailureClass | null;
-      readonly endedAt: Ms;
-    } & Work &
-      Told &
-      OfAttempt);
+  /** This attempt is over and another follows: `record` shows it as it ended (UpForRetry). The last one stands in the node. */
+  | ({ readonly type: "attempt_over"; readonly record: NodeRecord } & OfAttempt);
 
 /** What one call of `advance` did. */
 export interface Advance<Input> {
@@ -274,11 +264,16 @@ export interface Advance<Input> {
 
 /** What a condition, a list or a manifest may read. */
 export interface Scope {
-  /** State and outputs of a node of the run; declared defaults stand where it left none. */
-  node(id: WorkflowNodeId): { readonly state: RunNodeView["state"]; readonly outputs: Outputs } | undefined;
+  /** Declared defaults are filled in where a node ended without outputs. */
+  readonly node: (id: WorkflowNodeId) => NodeScope | undefined;
   /** Of a child of a for_each. */
-  readonly item?: Json;
-  readonly index?: number;
+  readonly iteration?: { readonly item: Json; readonly index: number };
+}
+
+export interface Prepared<Input> {
+  readonly input: Input;
+  /** Of a node that starts as Suspended. */
+  readonly approval?: ApprovalTerms;
 }
 
 export type Evaluated<T> =
@@ -291,7 +286,7 @@ export interface EngineEnv<Input> {
   /** Items of a for_each; the engine checks the cap. */
   items(node: GraphNode, scope: Scope): Evaluated<readonly Json[]>;
   /** Manifest with its values, ready for the executor; what fails here fails the node as `validation`. */
-  prepare(record: NodeRecord, attempt: number, scope: Scope): Evaluated<Input>;
+  prepare(record: NodeRecord, attempt: number, scope: Scope, now: Ms): Evaluated<Prepared<Input>>;
   /** In [0, 1), the jitter of a backoff. */
   dice(key: NodeKey, attempt: number): number;
 }
@@ -318,6 +313,8 @@ export interface NodeRow {
   readonly startedAt: Ms | null;
   readonly finishedAt: Ms | null;
   readonly retryAt: Ms | null;
+  readonly deadlineAt: Ms | null;
+  readonly onDeadline: ApprovalTerms["onDeadline"] | null;
 }
 
 /** The columns of a run's row that the engine owns. */
