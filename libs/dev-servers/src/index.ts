@@ -23,6 +23,7 @@ export {
 export { type AuditedWrite, AuditLog } from "./kubernetes/audit-log.ts";
 export { type ApiFault, type FaultProxy, openFaultProxy, type SeenCall } from "./kubernetes/fault-proxy.ts";
 export { type KubeApi, KubeApiError, openKubeApi } from "./kubernetes/kube-api.ts";
+export { kubeconfigText, readAccess } from "./kubernetes/kubeconfig.ts";
 export { findKwok, type SimulatedNodes, startSimulatedNodes } from "./kubernetes/simulated-nodes.ts";
 export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export type { NatsUser } from "./nats-config.ts";

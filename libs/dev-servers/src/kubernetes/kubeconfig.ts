@@ -50,7 +50,7 @@ function pem(section: Section, key: string): Buffer | undefined {
   return file === undefined ? undefined : readFileSync(file);
 }
 
-/** The text of a kubeconfig with one context. */
+/** The text of a kubeconfig with one context, whose user has a token or nothing. */
 export function kubeconfigText({
   server,
   ca,

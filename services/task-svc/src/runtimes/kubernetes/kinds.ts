@@ -6,6 +6,7 @@ export const KINDS = {
   PyTorchJob: { group: "kubeflow.org", version: "v1", plural: "pytorchjobs" },
   TFJob: { group: "kubeflow.org", version: "v1", plural: "tfjobs" },
   Pod: { group: "", version: "v1", plural: "pods" },
+  Node: { group: "", version: "v1", plural: "nodes" },
   Event: { group: "", version: "v1", plural: "events" },
   VolcanoPodGroup: { group: "scheduling.volcano.sh", version: "v1beta1", plural: "podgroups" },
   CoschedulingPodGroup: { group: "scheduling.x-k8s.io", version: "v1alpha1", plural: "podgroups" },

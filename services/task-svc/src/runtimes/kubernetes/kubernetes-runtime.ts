@@ -7,7 +7,8 @@
  *   watches             what is watched, workload-cache: told     looking        asked, where the cache must not be believed
  *   observe/            objects → nodes and reasons               reports        observations → sink
  *   stopping            stop orders, pursued                      retention      removed, kept for a while
- *   names, plan         what is written on the objects            downloads      code and material for prepare containers
+ *   names, plan         what is written on the objects            rooms          how full the machines are
+ *   downloads           code and material for prepare containers  checks         what a cluster must have
  *
  * K1 Calls for one workload never overlap: a stop during a launch waits for it, and then finds what it made (R3).
  * K2 A stop is written on the job (annotation and `suspend`) before any pod is deleted. Whoever comes later, also
@@ -37,6 +38,7 @@ import { observe } from "./observe/observe.ts";
 import { plan } from "./plan.ts";
 import { Reports } from "./reports.ts";
 import { Retention } from "./retention.ts";
+import { Rooms } from "./rooms.ts";
 import { isOpen, Stops } from "./stopping.ts";
 import { Turns } from "./turns.ts";
 import { Watches, type WatchesDeps } from "./watches.ts";
@@ -72,6 +74,7 @@ export class KubernetesRuntime implements Runtime {
   readonly #reports: Reports;
   readonly #stops: Stops;
   readonly #retention: Retention;
+  readonly #rooms: Rooms;
   #ticking: NodeJS.Timeout | undefined;
 
   constructor(deps: KubernetesRuntimeDeps) {
@@ -90,6 +93,14 @@ export class KubernetesRuntime implements Runtime {
     this.#looker = new Looker({ client, cache, instance });
     this.#stops = new Stops({ client, cache, now });
     this.#retention = new Retention({ client, cache, now, keepSeconds });
+    this.#rooms = new Rooms({
+      client,
+      seen: (keys) => {
+        for (const key of keys) this.#reports.moved(key);
+      },
+      failed: (error) => this.#later(error),
+      now,
+    });
     this.#reports = new Reports({
       observe: (key) => this.#observeKnown(key),
       looked: (key) => {
@@ -212,7 +223,11 @@ export class KubernetesRuntime implements Runtime {
     const planned = plan.parse(JSON.parse(job.metadata.annotations[ANNOTATIONS.plan] ?? "null"));
     const own = [...pods.values()].filter(({ pod }) => pod.metadata.namespace === job.metadata.namespace);
     const stop = this.#stops.of(key);
-    return observe({ ref, plan: planned, job, stop, pods: own, events, podGroup, now: this.#deps.now() });
+    const now = this.#deps.now();
+    const rooms = this.#rooms.known;
+    const seen = observe({ ref, plan: planned, job, stop, pods: own, events, podGroup, rooms, now });
+    if (seen.waiting?.reason === "Unschedulable") this.#rooms.want(key);
+    return seen;
   }
 
   #tick(): void {
@@ -221,7 +236,10 @@ export class KubernetesRuntime implements Runtime {
       this.#background(async () => await this.#looker.confirmGone(job));
     for (const job of this.#retention.expired())
       this.#background(async () => await this.#retention.remove(job));
-    for (const key of this.#cache.entries.keys()) this.#reports.moved(key);
+    for (const key of this.#cache.entries.keys()) {
+      this.#reports.moved(key);
+      this.#endStraysLater(key);
+    }
   }
 
   /** Those that the directory names; it may have changed. */
@@ -241,10 +259,23 @@ export class KubernetesRuntime implements Runtime {
     });
   }
 
-  #background(work: () => Promise<void>): void {
-    work().catch((error: unknown) => {
-      if (!this.#closing.signal.aborted) this.#deps.log.warn({ err: error }, "a step is tried again later");
+  /** Of pods without a job; a job that the cache has not heard of yet is asked for first (K4). */
+  #endStraysLater(key: string): void {
+    const ref = refOfName(key);
+    if (ref === undefined || this.#turns.isTaken(key) || this.#stops.strays(key).length === 0) return;
+    this.#background(async () => {
+      await this.#turns.take(key, async () => {
+        if ((await this.#looker.find(ref)) === undefined) await this.#stops.endStrays(key);
+      });
     });
+  }
+
+  #background(work: () => Promise<void>): void {
+    work().catch((error: unknown) => this.#later(error));
+  }
+
+  #later(error: unknown): void {
+    if (!this.#closing.signal.aborted) this.#deps.log.warn({ err: error }, "a step is tried again later");
   }
 
   async #reaching(work: () => Promise<unknown>): Promise<void> {

@@ -20,6 +20,7 @@ export interface StopsDeps {
 const FORCE_AFTER_MS = 60_000;
 /** 0 would remove the object at once, and with it what the node's end was. */
 const MIN_GRACE_SECONDS = 1;
+const STRAY_GRACE_SECONDS = 10;
 /** Two clocks, and the way there. */
 const SLACK_MS = 2_000;
 
@@ -73,6 +74,24 @@ export class Stops {
       this.remaining(key).map(async ({ pod, graceSeconds }) => {
         const { namespace, name, uid } = pod.metadata;
         await client.remove({ kind: KINDS.Pod, namespace, name }, { uid, graceSeconds });
+      }),
+    );
+  }
+
+  /** Pods whose job is gone, e.g. deleted with its pods left alone: nobody else would end them (I10). */
+  strays(key: string): Pod[] {
+    const entry = this.deps.cache.entries.get(key);
+    if (entry === undefined || entry.job !== undefined) return [];
+    return [...entry.pods.values()]
+      .filter(({ gone, pod }) => !gone && pod.metadata.deletionTimestamp === null)
+      .map(({ pod }) => pod);
+  }
+
+  async endStrays(key: string): Promise<void> {
+    const { client } = this.deps;
+    await Promise.all(
+      this.strays(key).map(async ({ metadata: { namespace, name, uid } }) => {
+        await client.remove({ kind: KINDS.Pod, namespace, name }, { uid, graceSeconds: STRAY_GRACE_SECONDS });
       }),
     );
   }

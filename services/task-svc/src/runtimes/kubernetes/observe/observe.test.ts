@@ -28,6 +28,7 @@ function facts(mode: "Standalone" | "DDP" | "PS-Worker", changes: Partial<Facts>
     pods: [],
     events: [],
     podGroup: undefined,
+    rooms: undefined,
     now: new Date(LATER),
     ...changes,
   };
@@ -54,13 +55,13 @@ describe("waiting: every reason, each with a next step", () => {
       "a GPU that no machine has free",
       unscheduled("0/3 nodes are available: 3 Insufficient nvidia.com/gpu. preemption: not helpful."),
       "Unschedulable",
-      /nvidia\.com\/gpu, and none of 3 machines has that free; wait .* or ask for less/,
+      /nvidia\.com\/gpu\), and none of the cluster's 3 machines has that free; wait .* or ask for less/,
     ],
     [
       "cores and memory",
       unscheduled("0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory."),
       "Unschedulable",
-      /1 CPU cores and 2 GB of memory/,
+      /1 CPU core and 2 GB of memory/,
     ],
     [
       "a node selector that fits nothing",

@@ -16,6 +16,7 @@ import { nodeOfPod } from "../names.ts";
 import { nodesOf, type Plan, type StopOrder } from "../plan.ts";
 import { type JobEnd, observeNode, withFailure } from "./node.ts";
 import { holds, type Job, type KubeEvent, type Pod, type PodGroup } from "./resources.ts";
+import type { Room } from "./room.ts";
 import { waitingOfJob, waitingOfPod } from "./waiting.ts";
 
 /** A pod as it is, or as it was last seen before it vanished. */
@@ -33,6 +34,8 @@ export interface Facts {
   /** Warnings about the job and its pods, oldest first. */
   readonly events: readonly KubeEvent[];
   readonly podGroup: PodGroup | undefined;
+  /** The cluster's machines, if they were looked at. */
+  readonly rooms: readonly Room[] | undefined;
   readonly now: Date;
 }
 

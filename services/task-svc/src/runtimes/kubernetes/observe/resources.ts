@@ -1,5 +1,6 @@
 /** The parts of Kubernetes objects that observing reads. Everything else an API server sends is let go at the door. */
 import * as z from "zod";
+import { placement } from "./room.ts";
 
 const time = z
   .string()
@@ -65,7 +66,7 @@ const containerStatus = z.object({
 
 export const pod = z.object({
   metadata,
-  spec: z.object({ nodeName: z.string().optional() }).default({}),
+  spec: z.object({ nodeName: z.string().optional(), ...placement.shape }).prefault({}),
   status: z
     .object({
       phase: z.string().default("Pending"),

@@ -8,6 +8,7 @@ import { nodesOf, type Plan, type PlannedNode } from "../plan.ts";
 import { short } from "./node.ts";
 import type { Facts, SeenPod } from "./observe.ts";
 import { holds, type KubeEvent, type Pod } from "./resources.ts";
+import { unschedulable } from "./unschedulable.ts";
 
 interface Why {
   readonly reason: TaskReason;
@@ -86,38 +87,13 @@ export function waitingOfPod(input: {
         reason: "Queued",
         message: "A scheduling gate holds the pod back until its queue lets it through.",
       };
-    return unschedulable(input.node, scheduled.message, plan);
+    return unschedulable(input.node, pod, scheduled.message, input.facts);
   }
   return (
     waitingOfContainers(pod, plan) ??
     waitingOfVolumes(own, pod) ??
     (scheduled?.status === "True" ? starting(input.node, pod, plan) : undefined)
   );
-}
-
-function unschedulable(node: PlannedNode, said: string, plan: Plan): Why {
-  const role = plan.roles.find((each) => each.role === node.role);
-  const missing = [...said.matchAll(/(\d+) Insufficient ([\w./-]+?)(?=[,.]?(?:\s|$))/g)].map(
-    ([, , what = ""]) => what,
-  );
-  const asks = missing.map((resource) => asked(resource, role));
-  const machines = /^0\/(\d+) nodes/.exec(said)?.[1];
-  const of = machines === undefined ? "no machine" : `none of ${machines} machines`;
-  const what =
-    asks.length > 0
-      ? `it asks for ${[...new Set(asks)].join(" and ")}, and ${of} has that free; wait for other tasks to end, or ask for less`
-      : `${of} takes it; check the namespace's node selector and tolerations in the directory, or wait`;
-  return {
-    reason: "Unschedulable",
-    message: `${node.name} has no place: ${what}. The cluster says: ${short(said)}`,
-  };
-}
-
-function asked(resource: string, role: Plan["roles"][number] | undefined): string {
-  if (role === undefined) return resource;
-  if (resource === "cpu") return `${role.cpu} CPU cores`;
-  if (resource === "memory") return `${role.memory_gb} GB of memory`;
-  return role.gpu > 0 && resource.includes("/") ? `${role.gpu} ${resource}` : resource;
 }
 
 const IMAGE = new Set([

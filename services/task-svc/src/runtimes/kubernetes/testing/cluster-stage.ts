@@ -17,26 +17,46 @@ import {
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { codePackageId, directory } from "@aiep/contracts";
-import { connect, requestJson } from "@aiep/kube";
+import { codePackageId, type DirectoryInput, directory } from "@aiep/contracts";
+import { type KubeApi, openKubeApi } from "@aiep/dev-servers";
+import { connect } from "@aiep/kube";
 import { createLogger } from "@aiep/service-kit";
 import type { Observation, Workload } from "../../../domain/runtime.ts";
 import type { Stage } from "../../conformance/stage.ts";
 import { decodeCri } from "../../local/logs/testing/decode-cri.ts";
 import { startDownloads } from "../downloads.ts";
-import { KubernetesRuntime } from "../kubernetes-runtime.ts";
+import { KubernetesRuntime, type KubernetesRuntimeDeps } from "../kubernetes-runtime.ts";
 import { CONTAINERS, keyOf } from "../names.ts";
+import { openAccount } from "./service-account.ts";
 
 const POD_LOGS = "/var/log/pods";
 const COPY_MS = 20;
+const NO_LOG = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
 
 /** What pods are given, by the cluster's own images. */
 const IMAGE = "python:3";
 const PREPARE_IMAGE = "busybox:1";
 
-export async function openClusterStage(kubeconfig: string): Promise<Stage> {
+export interface ClusterStage extends Stage {
+  /** What somebody else than the platform does to the cluster. */
+  readonly api: KubeApi;
+  readonly namespace: string;
+}
+
+export interface ClusterStageOptions {
+  /** Of the namespace in the directory. */
+  readonly namespace?: Partial<NonNullable<DirectoryInput["namespaces"]>[number]>;
+  readonly runtime?: Partial<KubernetesRuntimeDeps>;
+}
+
+export async function openClusterStage(
+  kubeconfig: string,
+  options: ClusterStageOptions = {},
+): Promise<ClusterStage> {
+  await using opening = new AsyncDisposableStack();
   const namespace = `aiep-${randomBytes(4).toString("hex")}`;
   const dir = mkdtempSync(join(tmpdir(), "aiep-cluster-"));
+  opening.defer(() => rmSync(dir, { recursive: true, force: true }));
   const [store, logs] = [join(dir, "store"), join(dir, "logs")];
   mkdirSync(store);
   mkdirSync(logs);
@@ -47,26 +67,29 @@ export async function openClusterStage(kubeconfig: string): Promise<Stage> {
   const document = directory.parse({
     users: [],
     groups: [],
-    namespaces: [{ name: namespace, quota: { cpu: 100, memory_gb: 100 } }],
+    namespaces: [{ name: namespace, quota: { cpu: 100, memory_gb: 100 }, ...options.namespace }],
     storage_roots: [{ path: "/ceph/conformance", host_path: store }],
   });
-  const admin = await connect(kubeconfig);
-  const ask = async (method: "POST" | "DELETE", path: string, body?: object) =>
-    await requestJson(admin, { method, path, body, timeoutMs: 30_000 });
-  await ask("POST", "/api/v1/namespaces", { metadata: { name: namespace } });
-  const downloads = await startDownloads({
-    host: ownAddress(),
-    port: 0,
-    publicUrl: undefined,
-    key: randomBytes(32).toString("hex"),
-    codePackagePath: (sum) => join(dir, `${sum}.zip`),
-    log,
-    now,
-  });
+  const api = opening.use(openKubeApi(kubeconfig));
+  await api.create("/api/v1/namespaces", { metadata: { name: namespace } });
+  opening.defer(async () => await api.remove(`/api/v1/namespaces/${namespace}`));
+  const account = opening.use(await openAccount({ api, kubeconfig, namespace, dir }));
+  const downloads = opening.adopt(
+    await startDownloads({
+      host: ownAddress(),
+      port: 0,
+      publicUrl: undefined,
+      key: randomBytes(32).toString("hex"),
+      codePackagePath: (sum) => join(dir, `${sum}.zip`),
+      log,
+      now,
+    }),
+    async (server) => await server.close(),
+  );
   const seen: Observation[] = [];
   const open = async () => {
     const opened = new KubernetesRuntime({
-      connection: await connect(kubeconfig),
+      connection: await connect(account.kubeconfig),
       directory: () => document,
       downloads,
       instance: namespace,
@@ -75,17 +98,26 @@ export async function openClusterStage(kubeconfig: string): Promise<Stage> {
       now,
       requestsPerSecond: 100,
       keepSeconds: 0,
+      ...options.runtime,
     });
     await opened.start((observation) => seen.push(observation));
     return opened;
   };
   let runtime = await open();
+  opening.defer(async () => {
+    for (const ref of await runtime.list()) await runtime.remove(ref);
+    await runtime.close();
+  });
   const copying = setInterval(() => keepLogs(namespace, logs), COPY_MS);
+  opening.defer(() => clearInterval(copying));
+  const stack = opening.move();
   const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
   const seenOf = (ref: Parameters<Stage["seen"]>[0]) =>
     seen.filter((each) => each.ref.taskId === ref.taskId && each.ref.attempt === ref.attempt);
 
   return {
+    api,
+    namespace,
     get runtime() {
       return runtime;
     },
@@ -99,16 +131,15 @@ export async function openClusterStage(kubeconfig: string): Promise<Stage> {
     cpu: 0.1,
     can: { readOnlyMounts: true, switchUser: true, limitMemory: true },
     logOf: (workload, node) => {
-      const last = seenOf(workload).at(-1);
-      const seenNode = last?.kind === "present" ? last.nodes.find(({ name }) => name === node) : undefined;
-      const ended =
-        last?.kind === "absent" || ["Succeeded", "Failed", "Stopped"].includes(seenNode?.state ?? "");
-      if (!ended) return undefined;
       keepLogs(namespace, logs);
+      const last = seenOf(workload).findLast((each) => each.kind === "present");
+      const seenNode = last?.kind === "present" ? last.nodes.find(({ name }) => name === node) : undefined;
+      const ended = ["Succeeded", "Failed", "Stopped"].includes(seenNode?.state ?? "");
       const file = readdirSync(logs).find((name) => isLogOf(name, workload, node));
-      if (file !== undefined) return decodeCri(readFileSync(join(logs, file)));
       // A container that never started has no log.
-      return seenNode?.startedAt === null ? { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) } : undefined;
+      if (file === undefined) return ended && seenNode?.startedAt === null ? NO_LOG : undefined;
+      const podIsGone = !existsSync(join(POD_LOGS, file.slice(0, file.lastIndexOf("_"))));
+      return ended || podIsGone ? decodeCri(readFileSync(join(logs, file))) : undefined;
     },
     storage: {
       source: "/ceph/conformance",
@@ -134,15 +165,7 @@ export async function openClusterStage(kubeconfig: string): Promise<Stage> {
       writeFileSync(file, content);
       return { url: pathToFileURL(file).href, sha256: sha256(content), filename: "model v1.zip" };
     },
-    [Symbol.asyncDispose]: async () => {
-      clearInterval(copying);
-      for (const ref of await runtime.list()) await runtime.remove(ref);
-      await runtime.close();
-      await downloads.close();
-      await ask("DELETE", `/api/v1/namespaces/${namespace}`);
-      admin.agent.destroy();
-      rmSync(dir, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: async () => await stack.disposeAsync(),
   };
 }
 
