@@ -6,6 +6,8 @@ import { workspaces } from "./scripts/lib/workspaces.ts";
  * `<name>:cluster` (a real Kubernetes API, KUBECONFIG).
  * Sources are resolved through the private condition `aiep:source`, so no build precedes a test run.
  */
+const WITH_CLUSTER = ["task-svc", "tests"];
+const databases = `${import.meta.dirname}/libs/dev-servers/src/global-setup.ts`;
 const conditions = ["aiep:source", "node", "import", "default"];
 
 export default defineConfig({
@@ -32,12 +34,12 @@ export default defineConfig({
           exclude: ["**/node_modules/**", "**/dist/**"],
           // A rig is seven processes: its suites run one after the other.
           fileParallelism: name !== "tests",
-          globalSetup: [`${import.meta.dirname}/libs/dev-servers/src/global-setup.ts`],
+          globalSetup: [databases],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
       },
-      ...(name === "task-svc"
+      ...(WITH_CLUSTER.includes(name)
         ? [
             {
               extends: true as const,
@@ -46,6 +48,9 @@ export default defineConfig({
                 name: `${name}:cluster`,
                 include: ["**/*.cluster.test.ts"],
                 exclude: ["**/node_modules/**", "**/dist/**"],
+                // One cluster, shared by all.
+                fileParallelism: false,
+                globalSetup: process.env["KUBECONFIG"] ? [databases] : [],
                 testTimeout: 120_000,
                 hookTimeout: 120_000,
               },
