@@ -196,7 +196,7 @@ export const ERRORS = {
   AMBIGUOUS_ID: {
     status: 409,
     retry: "never",
-    title: "Several tasks begin with these digits",
+    title: "Several ids begin with these digits",
     hint: "Write more digits of the id.",
   },
   TASK_NOT_TERMINAL: {
@@ -254,6 +254,122 @@ export const ERRORS = {
     retry: "never",
     title: "The task has no such node",
     hint: "List its nodes with `aiepctl mltask get`.",
+  },
+  // Workflows
+  EXPERIMENT_NOT_FOUND: {
+    status: 404,
+    retry: "never",
+    title: "There is no such experiment",
+    hint: "List experiments with `aiepctl workflow list`.",
+  },
+  EXPERIMENT_RUNNING: {
+    status: 409,
+    retry: "later",
+    title: "Runs of the experiment have not ended",
+    hint: "Cancel them first, or wait for their end.",
+  },
+  VERSION_NOT_FOUND: {
+    status: 404,
+    retry: "never",
+    title: "The experiment has no such version",
+    hint: "List its versions with `aiepctl workflow versions`.",
+  },
+  WORKFLOW_INVALID: {
+    status: 422,
+    retry: "never",
+    title: "The workflow cannot be kept or run as it is",
+    hint: "Correct the nodes and fields listed in errors; nothing was saved.",
+  },
+  PRECONDITION_REQUIRED: {
+    status: 428,
+    retry: "never",
+    title: "If-Match is required here",
+    hint: "Read the object and send its ETag as If-Match, so that nobody's change is lost.",
+  },
+  FLOWJSON_ARCHIVE_INVALID: {
+    status: 422,
+    retry: "never",
+    title: "The zip holds no flowjson",
+    hint: "Pack one file flowjson/flowjson.json.",
+  },
+  TEMPLATE_NOT_FOUND: {
+    status: 404,
+    retry: "never",
+    title: "There is no such template",
+    hint: "List templates with GET /v1/workflow-templates.",
+  },
+  COMPONENT_NOT_FOUND: {
+    status: 404,
+    retry: "never",
+    title: "There is no such node kind",
+    hint: "List node kinds with GET /v1/components.",
+  },
+  BUNDLE_INVALID: {
+    status: 422,
+    retry: "never",
+    title: "The bundle cannot be read, or was changed after it was signed",
+    hint: "Export it again from where it comes from.",
+  },
+  BUNDLE_UNTRUSTED: {
+    status: 403,
+    retry: "after-change",
+    title: "The bundle was signed by an installation that is not trusted here",
+    hint: "Ask a platform administrator to add the key of that installation.",
+  },
+  BUNDLE_UNMAPPED: {
+    status: 422,
+    retry: "never",
+    title: "Names of the bundle lead nowhere here",
+    hint: "Say in mapping what the names listed in errors are called here; nothing was created.",
+  },
+  NOT_COMPILABLE: {
+    status: 422,
+    retry: "never",
+    title: "The workflow cannot be expressed there without loss",
+    hint: "See errors; change the workflow, or accept the loss with allow_loss.",
+  },
+  // Runs
+  RUN_NOT_FOUND: {
+    status: 404,
+    retry: "never",
+    title: "There is no such run",
+    hint: "List runs with `aiepctl workflow runs list`.",
+  },
+  RUN_NODE_NOT_FOUND: {
+    status: 404,
+    retry: "never",
+    title: "The run has no such node",
+    hint: "List its nodes with `aiepctl workflow runs get`.",
+  },
+  RUN_PARAMETERS_INVALID: {
+    status: 422,
+    retry: "never",
+    title: "The parameters do not fit the workflow",
+    hint: "Correct the parameters listed in errors.",
+  },
+  RUN_REFUSED: {
+    status: 409,
+    retry: "after-change",
+    title: "The run cannot be started",
+    hint: "See the message.",
+  },
+  RUN_ENDED: {
+    status: 409,
+    retry: "never",
+    title: "The run has ended",
+    hint: "Start it again with `aiepctl workflow run`, or rerun what failed.",
+  },
+  NOT_AWAITING_APPROVAL: {
+    status: 409,
+    retry: "never",
+    title: "The node does not wait for an approval",
+    hint: "Read the run again; somebody may have answered already.",
+  },
+  NOT_AN_APPROVER: {
+    status: 403,
+    retry: "after-change",
+    title: "You are not one of those who may answer here",
+    hint: "Ask one of the approvers named in the message.",
   },
   // Messages
   MESSAGE_INVALID: {

@@ -6,9 +6,16 @@ import { type JsonSchema, jsonSchema } from "./documents/json-schema.ts";
 import type { MessageDefinition } from "./events/define.ts";
 import { TASK_COMMANDS } from "./task/commands.ts";
 import { TASK_EVENTS } from "./task/events.ts";
+import { WORKFLOW_COMMANDS } from "./workflow/commands.ts";
+import { WORKFLOW_EVENTS } from "./workflow/events.ts";
 
 const fixtures = join(import.meta.dirname, "../fixtures");
-const definitions: readonly MessageDefinition[] = [...TASK_EVENTS, ...TASK_COMMANDS];
+const definitions: readonly MessageDefinition[] = [
+  ...TASK_EVENTS,
+  ...TASK_COMMANDS,
+  ...WORKFLOW_EVENTS,
+  ...WORKFLOW_COMMANDS,
+];
 
 async function json(path: string): Promise<unknown> {
   return JSON.parse(await readFile(join(fixtures, path), "utf8"));
@@ -25,7 +32,7 @@ describe("golden messages", () => {
     expect(definition.schema.parse(message)).toEqual(message);
   });
 
-  it.each(TASK_EVENTS)(
+  it.each([...TASK_EVENTS, ...WORKFLOW_EVENTS])(
     "$type: a field of a later minor version is ignored, not refused (E2)",
     async (definition) => {
       const message = (await json(`events/${definition.type}.json`)) as object;

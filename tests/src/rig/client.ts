@@ -1,7 +1,14 @@
 /** Calls of the API by the contracts' own routes, with tokens signed by the rig's key (D28, D30). */
 import { createPrivateKey, randomUUID, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { fillPath, LOCAL_ISSUER, ROUTES, type RouteName, TOKEN_AUDIENCE } from "@aiep/contracts";
+import {
+  fillPath,
+  LOCAL_ISSUER,
+  ROUTES,
+  type RouteName,
+  type ServiceName,
+  TOKEN_AUDIENCE,
+} from "@aiep/contracts";
 import type * as z from "zod";
 
 type ResponseOf<Name extends RouteName> = (typeof ROUTES)[Name] extends {
@@ -32,10 +39,10 @@ export class Refusal extends Error {
 
 export class ApiClient {
   readonly #keyFile: string;
-  readonly #baseOf: Readonly<Record<"task-svc" | "log-svc", string>>;
+  readonly #baseOf: Readonly<Partial<Record<ServiceName, string>>>;
   readonly #tokens = new Map<string, { readonly text: string; readonly until: number }>();
 
-  constructor(keyFile: string, baseOf: Readonly<Record<"task-svc" | "log-svc", string>>) {
+  constructor(keyFile: string, baseOf: Readonly<Partial<Record<ServiceName, string>>>) {
     this.#keyFile = keyFile;
     this.#baseOf = baseOf;
   }
@@ -67,19 +74,18 @@ export class ApiClient {
       Object.entries(options.query ?? {}).map(([key, value]): [string, string] => [key, String(value)]),
     );
     const path = fillPath(route, options.params);
-    const answer = await fetch(
-      `${this.#baseOf[route.service]}${path}${query.size > 0 ? `?${query.toString()}` : ""}`,
-      {
-        method: route.method,
-        headers: {
-          authorization: `Bearer ${this.token(options.user ?? "alice")}`,
-          ...(options.body === undefined ? {} : { "content-type": "application/json" }),
-          ...(options.key === undefined ? {} : { "idempotency-key": options.key }),
-        },
-        ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
-        signal: AbortSignal.timeout(15_000),
+    const base = this.#baseOf[route.service];
+    if (base === undefined) throw new TypeError(`${route.service} is not part of this rig`);
+    const answer = await fetch(`${base}${path}${query.size > 0 ? `?${query.toString()}` : ""}`, {
+      method: route.method,
+      headers: {
+        authorization: `Bearer ${this.token(options.user ?? "alice")}`,
+        ...(options.body === undefined ? {} : { "content-type": "application/json" }),
+        ...(options.key === undefined ? {} : { "idempotency-key": options.key }),
       },
-    );
+      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+      signal: AbortSignal.timeout(15_000),
+    });
     const text = await answer.text();
     if (!answer.ok) throw new Refusal(answer.status, text);
     // The route's own schema checked it; TypeScript cannot follow from the name to the schema's output.

@@ -17,7 +17,8 @@ export interface ProxyDeps {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  readonly services: Readonly<Record<ServiceName, { readonly port: number }>>;
+  readonly services: Readonly<Partial<Record<ServiceName, { readonly port: number }>>> &
+    Readonly<Record<"task-svc", { readonly port: number }>>;
   /** The generated API description of all services together. */
   readonly openapiFile: string;
   readonly log: ForwardLog;
@@ -49,8 +50,9 @@ export async function startProxy(deps: ProxyDeps): Promise<Proxy> {
         return forwarder.forward(request, response, { name: "task-svc", ...services["task-svc"] });
       default: {
         const service = serviceForPath(path);
-        if (service !== undefined)
-          return forwarder.forward(request, response, { name: service, ...services[service] });
+        const target = service === undefined ? undefined : services[service];
+        if (service !== undefined && target !== undefined)
+          return forwarder.forward(request, response, { name: service, ...target });
         return answerProblem(request, response, "ROUTE_NOT_FOUND", `No service answers ${path}.`);
       }
     }

@@ -10,6 +10,8 @@ import { LOG_HEADERS, MAX_BATCH_BYTES } from "../log/batch.ts";
 import { TASK_COMMANDS } from "../task/commands.ts";
 import { TASK_EVENTS } from "../task/events.ts";
 import { CONSUMERS, type ConsumerDefinition, STREAMS } from "../topology.ts";
+import { WORKFLOW_COMMANDS } from "../workflow/commands.ts";
+import { WORKFLOW_EVENTS } from "../workflow/events.ts";
 import { type JsonSchema, jsonSchema } from "./json-schema.ts";
 
 type Action = "send" | "receive";
@@ -23,6 +25,12 @@ const PORTS: Readonly<Record<string, readonly Port[]>> = {
   "task-svc": [
     ...TASK_EVENTS.map((definition): Port => ({ action: "send", definition })),
     ...TASK_COMMANDS.map((definition): Port => ({ action: "receive", definition })),
+  ],
+  "workflow-svc": [
+    ...WORKFLOW_EVENTS.map((definition): Port => ({ action: "send", definition })),
+    ...WORKFLOW_COMMANDS.map((definition): Port => ({ action: "receive", definition })),
+    ...TASK_COMMANDS.map((definition): Port => ({ action: "send", definition })),
+    ...TASK_EVENTS.map((definition): Port => ({ action: "receive", definition })),
   ],
   "log-svc": TASK_EVENTS.map((definition): Port => ({ action: "receive", definition })),
 };

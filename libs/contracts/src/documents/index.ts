@@ -3,6 +3,9 @@ import { directory } from "../directory.ts";
 import { TASK_COMMANDS } from "../task/commands.ts";
 import { TASK_EVENTS } from "../task/events.ts";
 import { taskFile } from "../task/task-file.ts";
+import { WORKFLOW_COMMANDS } from "../workflow/commands.ts";
+import { workflowDefinition } from "../workflow/definition.ts";
+import { WORKFLOW_EVENTS } from "../workflow/events.ts";
 import { ASYNCAPI_SERVICES, asyncApi } from "./asyncapi.ts";
 import { jsonSchema, renderJson } from "./json-schema.ts";
 import { errorCodes, eventTables, taskFileReference } from "./markdown.ts";
@@ -17,7 +20,7 @@ export function generatedDocuments(): ReadonlyMap<string, string> {
   files.set(`${generated}/openapi.json`, renderJson(openApi()));
   for (const service of ASYNCAPI_SERVICES)
     files.set(`${generated}/asyncapi.${service}.json`, renderJson(asyncApi(service)));
-  for (const definition of [...TASK_EVENTS, ...TASK_COMMANDS]) {
+  for (const definition of [...TASK_EVENTS, ...TASK_COMMANDS, ...WORKFLOW_EVENTS, ...WORKFLOW_COMMANDS]) {
     const io = definition.kind === "event" ? "output" : "input";
     files.set(
       `${generated}/schemas/${definition.type}.json`,
@@ -31,6 +34,10 @@ export function generatedDocuments(): ReadonlyMap<string, string> {
   files.set(
     `${generated}/schemas/directory.json`,
     renderJson({ title: "AIEP directory", ...jsonSchema(directory, "input") }),
+  );
+  files.set(
+    `${generated}/schemas/workflow.json`,
+    renderJson({ title: "AIEP workflow", ...jsonSchema(workflowDefinition, "input") }),
   );
   files.set("docs/task-file.md", taskFileReference());
   files.set("docs/error-codes.md", errorCodes());

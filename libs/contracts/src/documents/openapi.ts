@@ -28,7 +28,7 @@ export function openApi(): JsonSchema {
       title: "AIEP",
       version: API_VERSION,
       description:
-        "Container training tasks and their logs. Errors are RFC 9457 problem documents; see docs/error-codes.md.",
+        "Container training tasks, their logs, and workflows. Errors are RFC 9457 problem documents; see docs/error-codes.md.",
     },
     servers: [{ url: "/", description: "All services behind one address" }],
     security: [{ token: [] }],

@@ -3,7 +3,6 @@
  * generated from it and the command line calls by it. Paths use `{name}`; actions are POST sub-resources.
  */
 import * as z from "zod";
-import type { ErrorCode } from "../errors.ts";
 import { codePackageId, groupId, taskIdPrefix } from "../ids.ts";
 import { downloadLogsQuery, logItem, logNodeView, readLogsQuery, streamLogsQuery } from "../log/api.ts";
 import {
@@ -21,40 +20,12 @@ import {
   whoamiView,
 } from "../task/api.ts";
 import { deadLetterView, page } from "./common.ts";
+import { deadLetterParams, deadLettersQuery, define, nothing, type RouteDefinition } from "./define-route.ts";
+import { WORKFLOW_ROUTES } from "./workflow-routes.ts";
 
-export type ServiceName = "task-svc" | "log-svc";
-export type HttpMethod = "GET" | "POST" | "DELETE";
+export type { HttpMethod, RouteDefinition, ServiceName } from "./define-route.ts";
 
-export interface RouteDefinition {
-  readonly operationId: string;
-  readonly service: ServiceName;
-  readonly method: HttpMethod;
-  readonly path: string;
-  readonly summary: string;
-  /** Only for the directory's role `admin`. */
-  readonly admin?: true;
-  /** Honours Idempotency-Key. */
-  readonly idempotent?: true;
-  readonly params?: z.ZodType;
-  readonly query?: z.ZodType;
-  readonly body?: z.ZodType;
-  readonly status: 200 | 201 | 202 | 204;
-  /** `json` unless said otherwise. */
-  readonly produces?: "json" | "sse" | "text";
-  readonly consumes?: "json" | "zip";
-  readonly response?: z.ZodType;
-  /** Codes of ERRORS beside the ones every endpoint may answer. */
-  readonly errors?: readonly ErrorCode[];
-}
-
-const define = <const Route extends RouteDefinition>(route: Route): Route => Object.freeze(route);
 const taskParams = z.strictObject({ task_id: taskIdPrefix });
-const deadLetterParams = z.strictObject({ id: z.string().regex(/^\d{1,15}$/) });
-const deadLettersQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(500).default(50),
-  cursor: z.string().optional(),
-});
-const nothing = z.strictObject({});
 
 export const ROUTES = {
   createTask: define({
@@ -319,5 +290,6 @@ export const ROUTES = {
     response: deadLetterView,
     errors: ["DEAD_LETTER_NOT_FOUND"],
   }),
+  ...WORKFLOW_ROUTES,
 } as const satisfies Record<string, RouteDefinition>;
 export type RouteName = keyof typeof ROUTES;

@@ -69,16 +69,17 @@ export const copyExperimentBody = z.strictObject({
   version_name: versionOrDraft.default(DRAFT),
 });
 
-export const putDraftBody = z
-  .strictObject(definitionSource)
-  .refine((body) => given(body).length === 1, "exactly one of definition, flowjson, yaml");
+const exactlyOne = (body: Readonly<Record<string, unknown>>) => given(body).length === 1;
+const ONE_SOURCE = "exactly one of definition, flowjson, yaml";
+export const putDraftBody = z.strictObject(definitionSource).refine(exactlyOne, ONE_SOURCE);
 
-export const validateBody = putDraftBody.and(
-  z.looseObject({
+export const validateBody = z
+  .strictObject({
+    ...definitionSource,
     /** Whose directory rules apply; default the caller's only group. */
     group_id: groupId.optional(),
-  }),
-);
+  })
+  .refine(exactlyOne, ONE_SOURCE);
 
 /** Something wrong with a definition. `warning`: it is kept and can be saved, but look at it. */
 export const definitionProblem = z.object({
