@@ -97,6 +97,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
     definitions: TASK_COMMANDS,
     handler: createCommandHandler({
       store,
+      packages,
       directory,
       commits,
       address: config.address,

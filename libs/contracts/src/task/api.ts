@@ -17,12 +17,35 @@ export const setEnvs = z
   )
   .refine((envs) => Object.keys(envs).length <= MAX_ENVS, `at most ${MAX_ENVS} variables`);
 
+const MAX_CODE_FILES = 64;
+/** Of all files together, in UTF-8: a command with them still fits into one message of the bus. */
+const MAX_CODE_FILES_BYTES = 256 * 1024;
+
+const codeFileName = z
+  .string()
+  .max(255)
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$/, "a relative path such as main.py");
+
+export const codeFiles = z
+  .record(codeFileName, z.string())
+  .refine((files) => Object.keys(files).length > 0, "at least one file")
+  .refine((files) => Object.keys(files).length <= MAX_CODE_FILES, `at most ${MAX_CODE_FILES} files`)
+  .refine(
+    (files) => new TextEncoder().encode(Object.values(files).join("")).length <= MAX_CODE_FILES_BYTES,
+    `at most ${MAX_CODE_FILES_BYTES / 1024} KiB in all; larger code belongs into a code package`,
+  );
+
 export const submitTaskBody = z.strictObject({
   task_config: taskFile,
   /** Extra environment of every node. */
   set_envs: setEnvs.optional(),
   /** From `POST /v1/code-packages`; unpacked into `${UPLOAD_CODE_DIR}` on every node. */
   code_package_id: codePackageId.optional(),
+  /**
+   * A few text files instead of a package: path below `${UPLOAD_CODE_DIR}` → content. They are kept as a package of the
+   * group, so a copy of the task has them.
+   */
+  code_files: codeFiles.optional(),
 });
 export type SubmitTaskBody = z.infer<typeof submitTaskBody>;
 

@@ -29,6 +29,7 @@ import { taskDetail, taskView } from "./views.ts";
 
 export interface TaskRoutesDeps {
   readonly store: SubmitDeps["store"] & ChangeDeps["store"] & WaitDeps["store"] & WhoamiDeps["store"];
+  readonly packages: SubmitDeps["packages"];
   readonly directory: SubmitDeps["directory"];
   readonly foreseeWait?: SubmitDeps["foreseeWait"] | undefined;
   readonly changes: WaitDeps["changes"];

@@ -1,25 +1,39 @@
 import { randomUUID } from "node:crypto";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { directory, stopTask, submitTask } from "@aiep/contracts";
 import { DirectoryIndex, fixedDirectory } from "@aiep/service-kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openArchive } from "../code-packages/archive.ts";
+import { DEFAULT_CODE_PACKAGE_LIMITS } from "../code-packages/limits.ts";
+import { type CodePackageFiles, openCodePackageFiles } from "../code-packages/package-files.ts";
 import { openTestStore, type StoreFixture } from "../testing/database.ts";
 import { DIRECTORY, submission } from "../testing/service-process.ts";
 import { newTaskId } from "../testing/tasks.ts";
 import { createCommandHandler, type TaskCommand } from "./command-handler.ts";
 
 let fixture: StoreFixture;
+let folder: string;
+let packages: CodePackageFiles;
 let handle: ReturnType<typeof createCommandHandler>;
 beforeAll(async () => {
   fixture = await openTestStore();
+  folder = await mkdtemp(join(tmpdir(), "aiep-commands-"));
+  packages = await openCodePackageFiles(folder, DEFAULT_CODE_PACKAGE_LIMITS);
   handle = createCommandHandler({
     store: fixture.store,
+    packages,
     commits: fixture.commits,
     directory: fixedDirectory(new DirectoryIndex(directory.parse(DIRECTORY))),
     address: { env: "test", source: "/aiep/task-svc" },
     clock: () => new Date(),
   });
 });
-afterAll(async () => await fixture?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await fixture?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
 
 const common = (id: string, type: string) => ({
   envelope: { id, source: "/test", type, time: new Date().toISOString() },
@@ -89,6 +103,57 @@ describe("a submit command", () => {
   });
 });
 
+describe("a submit command with its own text files", () => {
+  const files = { "main.py": "print('hello')\n", "lib/a.py": "A = 1\n" };
+  const tasksOf = async (...commands: TaskCommand[]) =>
+    await fixture.pool.query<{
+      code_package_id: string;
+      sha256: string;
+      file_count: number;
+      group_id: string;
+    }>(
+      `SELECT t.code_package_id, p.sha256, p.file_count, p.group_id FROM tasks t JOIN code_packages p ON p.id = t.code_package_id
+       WHERE t.id IN (SELECT aggregate_id FROM outbox WHERE ${commands.map(() => "payload LIKE ?").join(" OR ")})`,
+      commands.map(({ envelope }) => `%${envelope.id}%`),
+    );
+
+  it("keeps them as one package of the group, however often it is delivered or the same code is submitted", async () => {
+    const commands = [submitCommand({ code_files: files }), submitCommand({ code_files: files })];
+    for (const command of [...commands, ...commands]) await handle(command);
+    const tasks = await tasksOf(...commands);
+    expect(tasks).toHaveLength(2);
+    expect(new Set(tasks.map((task) => task.code_package_id)).size).toBe(1);
+    const [task] = tasks;
+    expect(task).toMatchObject({ file_count: 2, group_id: "g1" });
+    await using archive = await openArchive(packages.pathOf(task?.sha256 ?? ""), DEFAULT_CODE_PACKAGE_LIMITS);
+    expect(archive.entries).toMatchObject([{ path: "lib/a.py" }, { path: "main.py" }]);
+  });
+
+  it("is refused beside a code package, and from somebody without rights; nothing is kept", async () => {
+    const before = await readdir(folder);
+    const both = submitCommand({ code_files: { "x.py": "both" }, code_package_id: "0".repeat(32) });
+    const foreign = submitCommand({ code_files: { "x.py": "foreign" }, requested_by: "eve" });
+    for (const [command, code] of [
+      [both, "VALIDATION_FAILED"],
+      [foreign, "NOT_A_MEMBER"],
+    ] as const) {
+      await handle(command);
+      const [answer] = await events("aggregate_id = ?", command.envelope.id);
+      expect(JSON.parse(answer?.payload ?? "{}")).toMatchObject({ code });
+    }
+    expect(await readdir(folder)).toEqual(before);
+  });
+
+  it.each([
+    ["a name that leaves the folder", { "../main.py": "" }],
+    ["an absolute name", { "/main.py": "" }],
+    ["no file", {}],
+    ["more text than a message holds", { "main.py": "x".repeat(300_000) }],
+  ])("with %s does not fit the schema", (_what, code_files) => {
+    expect(() => submitCommand({ code_files })).toThrow();
+  });
+});
+
 describe("a stop command", () => {
   it("for a task that is not there, or of a foreign group, is rejected alike", async () => {
     await handle(submitCommand());
@@ -117,6 +182,7 @@ describe("trouble of our own", () => {
   it("D9: is thrown, to be delivered again, and rejects nothing", async () => {
     const broken = createCommandHandler({
       store: { ...fixture.store, get: async () => Promise.reject(new TypeError("broken")) },
+      packages,
       commits: fixture.commits,
       directory: fixedDirectory(new DirectoryIndex(directory.parse(DIRECTORY))),
       address: { env: "test", source: "/aiep/task-svc" },

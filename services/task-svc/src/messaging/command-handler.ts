@@ -33,6 +33,7 @@ import type { TaskStore } from "../store/task-store.ts";
 
 export interface CommandHandlerDeps {
   readonly store: TaskStore;
+  readonly packages: SubmitDeps["packages"];
   readonly directory: Pick<DirectorySource, "current">;
   readonly commits: CommitQueue;
   readonly address: { readonly env: string; readonly source: string };

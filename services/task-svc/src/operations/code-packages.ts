@@ -1,8 +1,10 @@
 /** Code packages of a group: upload (the same bytes in the same group are the same package) and look-up. */
 import { randomBytes } from "node:crypto";
+import { Readable } from "node:stream";
 import { AiepError, type CodePackageId, codePackageId, type GroupId, hexId } from "@aiep/contracts";
 import type { Principal } from "@aiep/service-kit";
 import type { CodePackageFiles, ReceiveOptions } from "../code-packages/package-files.ts";
+import { zipTextFiles } from "../code-packages/write-zip.ts";
 import type { CodePackage, TaskStore } from "../store/task-store.ts";
 import { requireMember, visibleGroups } from "./access.ts";
 
@@ -33,6 +35,30 @@ export async function uploadCodePackage(
     fileCount,
     groupId,
     createdBy: principal.user,
+    createdAt: clock(),
+  });
+}
+
+export interface KeepFilesDeps {
+  readonly store: Pick<TaskStore, "insertCodePackage">;
+  readonly packages: Pick<CodePackageFiles, "receive">;
+  readonly clock: () => Date;
+}
+
+/** A submit's own text files, kept as a package of the group. Who may submit was judged before. */
+export async function keepCodeFiles(
+  { store, packages, clock }: KeepFilesDeps,
+  files: Readonly<Record<string, string>>,
+  owner: { readonly groupId: GroupId; readonly user: string },
+): Promise<CodePackage> {
+  const { sha256, sizeBytes, fileCount } = await packages.receive(Readable.from([zipTextFiles(files)]));
+  return await store.insertCodePackage({
+    id: codePackageId.parse(hexId(randomBytes(16))),
+    sha256,
+    sizeBytes,
+    fileCount,
+    groupId: owner.groupId,
+    createdBy: owner.user,
     createdAt: clock(),
   });
 }

@@ -3,7 +3,9 @@
  *
  * O1 one submit, one task (I2): over HTTP the Idempotency-Key's row is committed with the task (`also`); a command's task
  *    has an id made from the command's, so that a second delivery finds the first one's task.
- * O2 a refusal writes nothing (D15).
+ * O2 a refusal writes nothing (D15); neither does a preview.
+ * O3 text files that come with the submit are kept as a package once everything else is admitted; one whose task is not
+ *    written then is like any package that no task uses.
  */
 import { createHash } from "node:crypto";
 import { type CodePackageId, hexId, type SubmitTaskBody, type TaskId, taskId } from "@aiep/contracts";
@@ -15,11 +17,13 @@ import { type Change, createTask } from "../domain/life-cycle.ts";
 import { type Resources, taskResources } from "../domain/quota.ts";
 import type { TaskFacts } from "../domain/task.ts";
 import type { ChangeContext, TaskRecord, TaskStore } from "../store/task-store.ts";
+import { type KeepFilesDeps, keepCodeFiles } from "./code-packages.ts";
 
 type Foresee = (wish: { readonly namespace: string; readonly asked: Resources }) => string | undefined;
 
 export interface SubmitDeps {
-  readonly store: Pick<TaskStore, "insert" | "get" | "useCodePackage">;
+  readonly store: Pick<TaskStore, "insert" | "get" | "useCodePackage" | "insertCodePackage">;
+  readonly packages: KeepFilesDeps["packages"];
   readonly directory: { current(): DirectoryIndex };
   readonly clock: () => Date;
   /** What the task would wait for, when that is known here. */
@@ -61,7 +65,7 @@ export async function previewTask(
   principal: Principal,
   body: SubmitTaskBody,
 ): Promise<TaskRecord> {
-  return (await prepare(deps, principal, body, newTaskId(), {})).record;
+  return (await prepare(deps, principal, body, newTaskId(), {}, "preview")).record;
 }
 
 async function create(
@@ -88,6 +92,7 @@ async function prepare(
   body: SubmitTaskBody,
   id: TaskId,
   options: SubmitOptions,
+  purpose: "create" | "preview" = "create",
 ): Promise<{ readonly change: Change; readonly record: TaskRecord }> {
   const admission = admit({
     body,
@@ -97,7 +102,10 @@ async function prepare(
     codePackage: await codePackageFacts(deps, body.code_package_id),
   });
   if (admission.kind === "refused") throw refusalError(admission.refusals);
-  const { admitted } = admission;
+  const admitted =
+    body.code_files === undefined || purpose === "preview"
+      ? admission.admitted
+      : await withCodeFiles(deps, principal, admission.admitted, body.code_files);
   const setEnvs = body.set_envs ?? {};
   const facts = factsOf(admitted, { id, createdBy: principal.user, createdAt: deps.clock(), options });
   const { spec } = facts;
@@ -132,6 +140,18 @@ function factsOf(
     traceparent: given.options.traceparent ?? null,
     createdAt: given.createdAt,
   };
+}
+
+/** O3 */
+async function withCodeFiles(
+  deps: SubmitDeps,
+  { user }: Principal,
+  admitted: Admitted,
+  files: Readonly<Record<string, string>>,
+): Promise<Admitted> {
+  const { groupId, spec } = admitted;
+  const { id, sha256, sizeBytes } = await keepCodeFiles(deps, files, { groupId, user });
+  return { ...admitted, spec: { ...spec, code_package: { id, sha256, size_bytes: sizeBytes } } };
 }
 
 async function codePackageFacts(

@@ -10,6 +10,8 @@ export function shapeRefusals(body: SubmitTaskBody): Refusal[] {
   const refusals = crossFieldProblems(file).map(({ pointer, code, detail }) =>
     invalid(`/task_config${pointer}`, detail, code),
   );
+  if (body.code_files !== undefined && body.code_package_id !== undefined)
+    refusals.push(invalid("/code_files", "give either code_files or code_package_id, not both"));
   const variables = new Map<string, string>();
   for (const [name, value] of Object.entries(body.set_envs ?? {})) {
     variables.set(name, "set_envs");
