@@ -21,6 +21,7 @@ import type {
   FailureClass,
   RunId,
   RunNodeView,
+  RunStatusData,
   TaskId,
   TerminalRunState,
   WorkflowNode,
@@ -293,43 +294,14 @@ export interface EngineEnv<Input> {
 
 /* ---------------------------------------------------------------- rows */
 
-/** A node's row as it is stored and as events carry it; `toRow` and `rebuild` are each other's inverse. */
-export interface NodeRow {
-  readonly key: NodeKey;
-  readonly nodeId: WorkflowNodeId;
-  readonly index: number | null;
-  readonly item: Json;
-  readonly state: RunNodeView["state"];
-  readonly reason: string | null;
-  readonly message: string | null;
-  readonly failure: FailureClass | null;
-  readonly attempt: number;
-  readonly taskId: TaskId | null;
-  readonly childRunId: RunId | null;
-  readonly fromRunId: RunId | null;
-  readonly outputs: Outputs | null;
-  readonly stopping: StopReason | null;
-  readonly readyAt: Ms | null;
-  readonly startedAt: Ms | null;
-  readonly finishedAt: Ms | null;
-  readonly retryAt: Ms | null;
-  readonly deadlineAt: Ms | null;
-  readonly onDeadline: ApprovalTerms["onDeadline"] | null;
-}
+/** What the engine knows of a run beside its nodes: columns of its row, fields of its events. */
+export type RunColumns = Pick<
+  RunStatusData,
+  "state" | "reason" | "message" | "started_at" | "finished_at" | "deadline_at" | "paused_at"
+>;
 
-/** The columns of a run's row that the engine owns. */
-export interface RunRow {
-  readonly state: RunPhase["state"];
-  readonly reason: string | null;
-  readonly message: string | null;
-  readonly startedAt: Ms | null;
-  readonly finishedAt: Ms | null;
-  readonly deadlineAt: Ms | null;
-  readonly pausedAt: Ms | null;
-}
-
-/** A run in rows. A node without a row is Waiting. */
+/** A run in rows: a node's row is what its events say of it (`nodeView`). A node without a row is Waiting. */
 export interface RunSnapshot {
-  readonly run: RunRow;
-  readonly nodes: readonly NodeRow[];
+  readonly run: RunColumns;
+  readonly nodes: Iterable<RunNodeView>;
 }
