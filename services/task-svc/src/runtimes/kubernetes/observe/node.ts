@@ -6,10 +6,11 @@ import type { Plan, PlannedNode, StopOrder } from "../plan.ts";
 import type { SeenPod } from "./observe.ts";
 import { holds, type Pod, type Terminated } from "./resources.ts";
 
+/** `fresh`: pods are told by another watch, and what they have to say may still be on its way. */
 export type JobEnd =
   | { readonly kind: "open" }
-  | { readonly kind: "succeeded" }
-  | { readonly kind: "failed"; readonly reason: string; readonly message: string };
+  | { readonly kind: "succeeded"; readonly at: Date | null; readonly fresh: boolean }
+  | { readonly kind: "failed"; readonly reason: string; readonly message: string; readonly fresh: boolean };
 
 interface NodeInput {
   readonly node: PlannedNode;
@@ -18,6 +19,8 @@ interface NodeInput {
   readonly stop: StopOrder | undefined;
   readonly plan: Plan;
 }
+
+const DECIDING_NODE = "worker-0";
 
 type Outcome = Omit<NodeObservation, "name" | "role" | "index">;
 interface Why {
@@ -43,7 +46,7 @@ function outcomeOf(input: NodeInput): Outcome {
   const { seen, stop, end } = input;
   if (seen === undefined) {
     if (stop !== undefined) return { ...pending, state: "Stopped" };
-    return end.kind === "succeeded" ? leftBehind(pending) : pending;
+    return end.kind === "succeeded" && !end.fresh ? overWithJob(input, end, pending) : pending;
   }
   const { pod } = seen;
   const ran = endOf(pod, input.plan);
@@ -53,7 +56,7 @@ function outcomeOf(input: NodeInput): Outcome {
   const now: Outcome = started === undefined ? pending : { ...pending, state: "Running", startedAt: started };
   if (stop !== undefined) return seen.gone ? { ...now, state: "Stopped" } : now;
   const leaving = seen.gone || (started === undefined && pod.metadata.deletionTimestamp !== null);
-  if (leaving && end.kind === "succeeded") return leftBehind(now);
+  if (leaving && end.kind === "succeeded") return overWithJob(input, end, now);
   if (seen.gone && end.kind === "failed") return now; // see withFailure
   if (lost !== undefined) return { ...now, state: "Failed", ...lost };
   return now;
@@ -187,6 +190,16 @@ function endedOnRequest({ metadata }: Pod, { finishedAt, exitCode }: Terminated)
   return finishedAt.getTime() > requestedAt;
 }
 
+/** Nobody saw the node's end, and nobody will: a job succeeds exactly when its worker-0 has. */
+function overWithJob(
+  { node }: NodeInput,
+  { at }: Extract<JobEnd, { kind: "succeeded" }>,
+  outcome: Outcome,
+): Outcome {
+  if (node.name !== DECIDING_NODE) return leftBehind(outcome);
+  return { ...outcome, state: "Succeeded", exitCode: 0, finishedAt: at };
+}
+
 /** The operator removes what still runs when the deciding node has succeeded (B3): an end, and no failure. */
 function leftBehind(outcome: Outcome): Outcome {
   return { ...outcome, state: "Stopped", message: "ended by the cluster after worker-0 had succeeded" };
@@ -219,6 +232,11 @@ export function withFailure(
     );
   }
   if (end.kind !== "failed" || nodes.some(({ state }) => state === "Failed")) return nodes;
+  const mayStillTell = ({ name }: NodeObservation): boolean => {
+    const seen = pods.get(name);
+    return seen === undefined || (!seen.gone && endOf(seen.pod, plan) === undefined);
+  };
+  if (end.fresh && nodes.some(mayStillTell)) return nodes;
   return nodes.map((node) => failWithJob(node, pods.get(node.name), end));
 }
 

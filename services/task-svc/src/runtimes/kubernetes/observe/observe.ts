@@ -9,6 +9,8 @@
  * O2 Failed is read before Succeeded: a pod that failed counts before the job's own conditions are looked at.
  * O3 A node is its first pod. One that the operator makes anew after somebody deleted the first cannot join, and is not it.
  * O4 Once a stop is ordered, what ends later is Stopped; what is not there any more too (I9).
+ * O5 Job and pods come over watches of their own, in any order: a job's end counts only when its pods have nothing more
+ *    to tell, or had their time.
  */
 import type { NodeName, TaskReason } from "@aiep/contracts";
 import type { NodeObservation, Observation, WorkloadRef } from "../../../domain/runtime.ts";
@@ -39,9 +41,12 @@ export interface Facts {
   readonly now: Date;
 }
 
+/** So long after a job's end its pods are waited for, if they have not told theirs (O5). */
+const SETTLE_MS = 10_000;
+
 export function observe(facts: Facts): Extract<Observation, { kind: "present" }> {
   const pods = podsByNode(facts);
-  const end = endOfJob(facts.job);
+  const end = endOfJob(facts.job, facts.now);
   const own = nodesOf(facts.plan).map((node): NodeObservation => {
     const seen = pods.get(node.name);
     const observed = observeNode({ node, seen, end, stop: facts.stop, plan: facts.plan });
@@ -66,15 +71,16 @@ function podsByNode({ plan, job, pods }: Facts): ReadonlyMap<NodeName, SeenPod> 
 
 const createdAt = ({ pod }: SeenPod): number => pod.metadata.creationTimestamp?.getTime() ?? 0;
 
-function endOfJob(job: Job): JobEnd {
-  const { conditions } = job.status;
+function endOfJob({ status: { conditions } }: Job, now: Date): JobEnd {
   const failed = holds(conditions, "Failed") ?? holds(conditions, "FailureTarget");
-  if (failed !== undefined) return { kind: "failed", reason: failed.reason, message: failed.message };
   const succeeded =
     holds(conditions, "Succeeded") ??
     holds(conditions, "Complete") ??
     holds(conditions, "SuccessCriteriaMet");
-  return { kind: succeeded === undefined ? "open" : "succeeded" };
+  const at = (failed ?? succeeded)?.lastTransitionTime ?? null;
+  const fresh = at !== null && now.getTime() - at.getTime() < SETTLE_MS;
+  if (failed !== undefined) return { kind: "failed", reason: failed.reason, message: failed.message, fresh };
+  return succeeded === undefined ? { kind: "open" } : { kind: "succeeded", at, fresh };
 }
 
 /** The first that is most in the way: the job's own trouble, then the worst of the pods'. */

@@ -35,6 +35,7 @@ export const metadata = z.object({
 const condition = z.object({
   type: z.string(),
   status: z.string(),
+  lastTransitionTime: time,
   reason: z
     .string()
     .nullish()
