@@ -2,13 +2,16 @@
  * Values of a workflow (D21): typed parameters frozen per run, `${…}` templates, the `${run_date}` family, CEL expressions.
  * Pure: time and everything else come in through `Scope`.
  *
- *   resolveParameters(declared, given)              → Resolved<Record<string, Json>>      values holding `${` are refused
- *   resolveManifest(manifest, scope, scriptFields)  → Resolved<Record<string, Json>>      templates replaced, types kept
- *   resolveText(text, scope)                        → Resolved<string>
- *   compileExpression(text)                         → { ok, expression: { evaluate(scope), references, ast } } | { ok, detail }
- *   businessDate(now, zone)                         → "yyyyMMdd", the day before `now` in `zone`
- *   hourOf(now, zone)                               → 0 … 23
+ *   scope.ts           what may be read, and what is read
+ *   parameters.ts      declared parameters against what a caller gives
+ *   template.ts        the grammar of `${…}` and what a name means; resolve.ts puts values in; texts.ts walks a manifest
+ *   time-variables.ts  the `${run_date}` family; calendar.ts the days below it and the rule for "yesterday"
+ *   expression.ts      CEL; expression-references.ts what it reads; expression-cost.ts what it may cost
  */
+export { businessDate, hourOf, isTimeZone, parseDay } from "./calendar.ts";
+export { type CompileResult, compileExpression, type Evaluation, type Expression } from "./expression.ts";
+export { checkParameter, resolveParameters, sameJson } from "./parameters.ts";
+export { asText, resolveManifest, resolveText } from "./resolve.ts";
 export type {
   Json,
   NodeScope,
@@ -21,3 +24,13 @@ export type {
   ValueProblem,
   ValueProblemCode,
 } from "./scope.ts";
+export {
+  holdsTemplate,
+  meaningOf,
+  parseTemplate,
+  type Segment,
+  type Variable,
+  type Vocabulary,
+} from "./template.ts";
+export { holdsUnresolved, type Path, type ScriptFields, scriptFields, visitTexts } from "./texts.ts";
+export { isTimeVariable, timeVariable, timeVariableNames } from "./time-variables.ts";
