@@ -71,6 +71,17 @@ const agentSchema = z.object({
   AIEP_NATS_USER,
   AIEP_NATS_PASSWORD,
   AIEP_LOG_LEVEL,
+  /**
+   * `files`: a runtime of this machine says by a file whose log it is. `node`: a kubelet writes the files, the API says whose
+   * they are. `follow`: no node's files can be read; the API's log streams are written into AIEP_LOGS_DIR first.
+   */
+  AIEP_AGENT_SOURCE: z.enum(["files", "node", "follow"]).default("files"),
+  /** With `node` and `follow`; without it the pod's own service account is used. */
+  KUBECONFIG: z.string().optional(),
+  /** With `node` and `follow`: the task-svc whose pods are read; default AIEP_ENV. */
+  AIEP_KUBERNETES_INSTANCE: z.string().min(1).optional(),
+  /** With `node`: only this node's pods are watched. */
+  AIEP_NODE_NAME: z.string().min(1).optional(),
   /** Where pods' logs are, in the kubelet's layout: `/var/log/pods` on a node. */
   AIEP_LOGS_DIR: z.string().regex(/^\//, "an absolute path"),
   AIEP_METRICS_PORT,
@@ -83,6 +94,8 @@ const agentSchema = z.object({
   AIEP_AGENT_REMOVE_AFTER_SECONDS: z.coerce.number().int().min(0).optional(),
 });
 
-export function loadAgentConfig(env: Environment): z.output<typeof agentSchema> {
+export type AgentConfig = z.output<typeof agentSchema>;
+
+export function loadAgentConfig(env: Environment): AgentConfig {
   return loadConfig(agentSchema, env);
 }

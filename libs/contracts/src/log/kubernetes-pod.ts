@@ -18,6 +18,8 @@ export const POD_MANAGER = "aiep-task-svc";
 /** Selects every object and pod of one installation. */
 export const podSelector = (instance: string): string =>
   `${POD_LABELS.managedBy}=${POD_MANAGER},${POD_LABELS.instance}=${instance}`;
+/** A task's pod is named after it: `t-<task id>-<attempt>-…`. */
+export const TASK_POD_NAME = /^t-[0-9a-f]{32}-[1-9][0-9]{0,8}-/;
 export const POD_GROUP_ANNOTATION = "aiep.io/group-id";
 
 /** The container that runs the user's command; its log is the node's log. The operators insist on their names. */

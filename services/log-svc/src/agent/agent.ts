@@ -120,17 +120,23 @@ export class LogAgent implements AsyncDisposable {
   }
 
   async #lookAround(): Promise<void> {
-    const { podsDir } = this.#deps;
+    const { podsDir, resolver = filePodResolver } = this.#deps;
     this.#watchPodsDir();
     const entries = (await unlessMissing(readdir(podsDir, { withFileTypes: true }))) ?? [];
-    const names = new Set(entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name));
+    const names = new Set(
+      entries.flatMap((entry) => (entry.isDirectory() && resolver.mayBeOurs(entry.name) ? [entry.name] : [])),
+    );
     for (const name of names) this.#podOf(name).look();
     for (const [name, pod] of this.#pods) {
-      if (!names.has(name)) this.#forget(name, pod);
-      else if (pod.done) await this.#removeOld(name);
+      if (names.has(name)) {
+        if (pod.done) await this.#removeOld(name);
+      } else if (pod.finished) this.#forget(name, pod);
+      else pod.folderGone();
     }
-    for (const key of this.#checkpoint.keys())
-      if (!names.has(key.slice(0, key.lastIndexOf("/")))) this.#checkpoint.forget(key);
+    for (const key of this.#checkpoint.keys()) {
+      const name = key.slice(0, key.lastIndexOf("/"));
+      if (!names.has(name) && !this.#pods.has(name)) this.#checkpoint.forget(key);
+    }
   }
 
   #podOf(name: string): PodWatch {

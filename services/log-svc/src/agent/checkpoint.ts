@@ -4,6 +4,7 @@
  */
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
+import { type PodFile, podFile } from "@aiep/contracts";
 import type { Logger } from "@aiep/service-kit";
 import * as z from "zod";
 import { unlessMissing } from "./pod-resolver.ts";
@@ -24,6 +25,8 @@ const sourceMark = z.object({
   done: z.boolean(),
   /** Shipped to a stream that is gone: all that is still in files goes out again. */
   rewind: z.boolean().default(false),
+  /** Whose log it is, where nobody else can tell any more after a restart. */
+  pod: podFile.optional(),
 });
 export type SourceMark = z.infer<typeof sourceMark>;
 
@@ -79,6 +82,12 @@ export class Checkpoint {
 
   keys(): string[] {
     return [...this.#marks.keys()];
+  }
+
+  /** Whose a pod folder is, if anything of it was shipped. */
+  podOf(name: string): PodFile | undefined {
+    for (const [key, { pod }] of this.#marks) if (pod !== undefined && key.startsWith(`${name}/`)) return pod;
+    return undefined;
   }
 
   get(key: string): SourceMark | undefined {

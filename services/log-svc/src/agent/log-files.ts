@@ -1,21 +1,16 @@
 /**
- * The files of one container's log, read as one sequence of bytes over rotations, renames and restarts (D17).
+ * One container's log, read as one sequence of bytes over rotations, renames, restarts and the end of its folder (D17).
  *
- * Files are known by inode and by what they begin with, never by name alone: rotation renames, and inodes are reused.
- * A file that is left is read to its end after its successor was seen, so that nothing written before the switch is missed.
+ * Where reading left off is known by inode and by what the file begins with, never by name alone. A file is left only
+ * after its successor was seen and it was then read to its end, so that nothing written before the switch is missed. A
+ * restart whose file never was there is a loss, and told (D18).
  */
-import { createHash, randomUUID } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
-import { type FileHandle, open, readdir, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
+import { createHash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
 import { MAX_BATCH_BYTES } from "@aiep/contracts";
 import { batchLength } from "../domain/batch-cut.ts";
-import { inWritingOrder, type LogFileName } from "../domain/log-files.ts";
 import type { SourceMark } from "./checkpoint.ts";
-import { unlessMissing } from "./pod-resolver.ts";
+import { expand, FileQueue, type HeldFile } from "./file-queue.ts";
 
 export type FileMark = NonNullable<SourceMark["file"]>;
 
@@ -28,10 +23,7 @@ export interface FileBatch {
 }
 
 interface OpenFile {
-  readonly handle: FileHandle;
-  readonly inode: number;
-  /** As of the last look into the folder. */
-  name: LogFileName;
+  readonly held: HeldFile;
   offset: number;
   head: Pick<FileMark, "head_bytes" | "head_sha256">;
 }
@@ -40,39 +32,42 @@ const HEAD_BYTES = 256;
 const NO_HEAD = { head_bytes: 0, head_sha256: "" };
 
 export class LogFiles implements AsyncDisposable {
-  readonly #folder: string;
+  readonly #queue: FileQueue;
   #resumeAt: FileMark | undefined;
   #file: OpenFile | undefined;
   #lost = false;
-  /** The folder may hold files that are not known yet. */
-  #listing: readonly LogFileName[] | undefined;
 
   constructor(folder: string, resumeAt: FileMark | undefined) {
-    this.#folder = folder;
+    this.#queue = new FileQueue(folder);
     this.#resumeAt = resumeAt;
+  }
+
+  /** Anything was ever written. */
+  get begun(): boolean {
+    return this.#resumeAt !== undefined || this.#queue.begun;
   }
 
   /** Files came, went or were renamed. */
   folderChanged(): void {
-    this.#listing = undefined;
+    this.#queue.changed();
+  }
+
+  /** From here on what is in the folder now will be read, whatever becomes of the folder. */
+  async hold(): Promise<void> {
+    await this.#queue.look();
   }
 
   /** The next batch, or undefined when there is none just now. `complete`: nothing will be written any more. */
   async next(complete: boolean): Promise<FileBatch | undefined> {
     for (;;) {
-      const file = this.#file ?? (await this.#openFirst());
+      await this.#queue.look();
+      const file = this.#file ?? (await this.#first());
       if (file === undefined) return undefined;
-      const successor = await this.#successorOf(file);
-      const batch = await this.#read(file, complete || successor !== undefined);
+      const left = this.#queue.waiting.length > 0;
+      const batch = await this.#read(file, complete || left);
       if (batch !== undefined) return batch;
-      if (successor === undefined) return undefined;
-      const next = await this.#open(successor, 0);
-      if (next === undefined) {
-        this.#listing = undefined; // renamed or removed meanwhile: look again
-        continue;
-      }
-      await file.handle.close();
-      this.#file = next;
+      if (!left) return undefined;
+      await this.#goOn(file);
     }
   }
 
@@ -81,41 +76,45 @@ export class LogFiles implements AsyncDisposable {
    * were read one after the other to their ends, so the sizes of those before it say where each began.
    */
   async rewind(position: number): Promise<number> {
-    this.#listing = undefined;
-    const names = await this.#list();
-    const here = this.#file ?? (this.#resumeAt && (await this.#find(names, this.#resumeAt)));
+    this.#queue.changed();
+    await this.#queue.look();
+    const here = this.#file ?? (await this.#resume());
     if (here === undefined) return position; // nothing read, or nothing left of what was read
-    this.#resumeAt = undefined;
-    this.#file = here;
     let start = position - here.offset;
     here.offset = 0;
-    const at = (await this.#indexOf(names, here)) ?? 0;
-    for (const name of names.slice(0, at).reverse()) {
-      const before = await this.#open(name, 0);
-      const size = (await before?.handle.stat())?.size ?? 0;
-      if (before === undefined || size > start) {
-        await before?.handle.close();
-        break;
-      }
-      await this.#file.handle.close();
-      this.#file = before;
+    this.#file = here;
+    if (!(await this.#queue.restart())) return start;
+    const files = this.#queue.waiting;
+    let at = files.findIndex(({ inode }) => inode === here.held.inode);
+    if (at < 0) return start; // removed: what is in the folder is newer
+    for (; at > 0; at -= 1) {
+      const before = files[at - 1];
+      const size = before === undefined ? Number.POSITIVE_INFINITY : await sizeOf(before);
+      if (size > start) break;
       start -= size;
     }
+    const first = files[at];
+    if (first !== undefined) await this.#queue.passBefore(first);
+    await here.held.handle.close();
+    this.#file = undefined;
+    await this.#take();
     return start;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
-    await file?.handle.close();
+    await this.#queue[Symbol.asyncDispose]();
+    await file?.held.handle.close();
   }
 
   async #read(file: OpenFile, closed: boolean): Promise<FileBatch | undefined> {
-    const { size } = await file.handle.stat();
+    const { handle, inode } = file.held;
+    const { size } = await handle.stat();
     const wanted = Math.min(size - file.offset, MAX_BATCH_BYTES);
     if (wanted <= 0) return undefined;
     const buffer = Buffer.allocUnsafe(wanted);
-    const { bytesRead } = await file.handle.read(buffer, 0, wanted, file.offset);
+    const { bytesRead } = await handle.read(buffer, 0, wanted, file.offset);
     const full = bytesRead === MAX_BATCH_BYTES;
     const length = batchLength(buffer.subarray(0, bytesRead), { closed, full });
     if (length === 0) return undefined;
@@ -124,87 +123,59 @@ export class LogFiles implements AsyncDisposable {
     file.offset += length;
     const lost = this.#lost;
     this.#lost = false;
-    return { bytes, after: { inode: file.inode, offset: file.offset, ...file.head }, lost };
-  }
-
-  async #list(): Promise<readonly LogFileName[]> {
-    this.#listing ??= inWritingOrder((await unlessMissing(readdir(this.#folder))) ?? []);
-    return this.#listing;
+    return { bytes, after: { inode, offset: file.offset, ...file.head }, lost };
   }
 
   /** The file to begin with: where the checkpoint left off, else the oldest. */
-  async #openFirst(): Promise<OpenFile | undefined> {
-    const names = await this.#list();
-    const mark = this.#resumeAt;
-    if (mark !== undefined && names.length > 0) {
-      this.#resumeAt = undefined;
-      this.#file = await this.#find(names, mark);
-      if (this.#file !== undefined) return this.#file;
-      this.#lost = true; // its rest is gone; what is there now is all newer
-    }
-    const [oldest] = names;
+  async #first(): Promise<OpenFile | undefined> {
+    const [oldest] = this.#queue.waiting;
     if (oldest === undefined) return undefined;
-    this.#file = await this.#open(oldest, 0);
-    if (this.#file === undefined) this.#listing = undefined;
+    const resuming = this.#resumeAt !== undefined;
+    const resumed = await this.#resume();
+    if (resumed !== undefined) return resumed;
+    this.#lost = resuming || oldest.name.restart > 0; // what came before is gone; what is there now is all newer
+    return await this.#take();
+  }
+
+  async #goOn(file: OpenFile): Promise<void> {
+    const [next] = this.#queue.waiting;
+    if (next !== undefined && next.name.restart > file.held.name.restart + 1) this.#lost = true;
+    await this.#queue.pass(file.held);
+    this.#file = undefined;
+    await this.#take();
+  }
+
+  async #take(): Promise<OpenFile | undefined> {
+    const held = await this.#queue.take();
+    this.#file = held === undefined ? undefined : { held, offset: 0, head: NO_HEAD };
     return this.#file;
   }
 
-  async #find(names: readonly LogFileName[], mark: FileMark): Promise<OpenFile | undefined> {
+  /** Where the checkpoint left off, once. */
+  async #resume(): Promise<OpenFile | undefined> {
+    const mark = this.#resumeAt;
+    const files = this.#queue.waiting;
+    if (mark === undefined || files.length === 0) return undefined;
+    this.#resumeAt = undefined;
     // Expanding a compressed file costs: only when it is none of the plain ones.
-    const candidates = [
-      ...names.filter((name) => !name.compressed),
-      ...names.filter((name) => name.compressed),
-    ];
-    for (const name of candidates) {
-      const file = await this.#open(name, mark.offset);
-      if (file === undefined) continue;
-      if ((file.inode === mark.inode || name.compressed) && (await beginsWith(file.handle, mark))) {
-        file.head = { head_bytes: mark.head_bytes, head_sha256: mark.head_sha256 };
-        return file;
-      }
-      await file.handle.close();
-    }
-    return undefined;
-  }
-
-  async #open(name: LogFileName, offset: number): Promise<OpenFile | undefined> {
-    const path = join(this.#folder, name.name);
-    const handle = await unlessMissing(name.compressed ? openExpanded(path) : open(path, "r"));
-    if (handle === undefined) return undefined;
-    const { ino } = await handle.stat();
-    return { handle, inode: ino, name, offset, head: NO_HEAD };
-  }
-
-  /** The file that was begun after this one. Its own name is found by inode: it may have been renamed. */
-  async #successorOf(file: OpenFile): Promise<LogFileName | undefined> {
-    const known = this.#listing;
-    const names = await this.#list();
-    if (known !== undefined && names.at(-1)?.name === file.name.name) return undefined;
-    const at = await this.#indexOf(names, file);
-    // Not there any more: it was rotated and compressed or removed, so all that has not been read is newer.
-    if (at === undefined) return names.find((name) => isNewer(name, file.name));
-    file.name = names[at] ?? file.name;
-    return names[at + 1];
-  }
-
-  async #indexOf(names: readonly LogFileName[], file: OpenFile): Promise<number | undefined> {
-    for (const [at, name] of names.entries()) {
-      if (name.compressed) {
-        if (name.name === file.name.name) return at; // it is expanded from this one
-        continue;
-      }
-      const facts = await unlessMissing(stat(join(this.#folder, name.name)));
-      if (facts?.ino === file.inode) return at;
+    for (const held of [...files.filter(({ packed }) => !packed), ...files.filter(({ packed }) => packed)]) {
+      const packed = held.packed;
+      if (!packed && held.inode !== mark.inode) continue;
+      await expand(held);
+      if (!(await beginsWith(held.handle, mark))) continue;
+      await this.#queue.passBefore(held);
+      await this.#queue.take();
+      const head = { head_bytes: mark.head_bytes, head_sha256: mark.head_sha256 };
+      this.#file = { held, offset: mark.offset, head };
+      return this.#file;
     }
     return undefined;
   }
 }
 
-/** `than` is what a vanished file was last called; when that was the live name, a live file is its successor. */
-function isNewer(name: LogFileName, than: LogFileName): boolean {
-  if (name.restart !== than.restart) return name.restart > than.restart;
-  if (name.rotatedAt === "") return true;
-  return than.rotatedAt !== "" && name.rotatedAt > than.rotatedAt;
+async function sizeOf(file: HeldFile): Promise<number> {
+  await expand(file);
+  return (await file.handle.stat()).size;
 }
 
 function headOf(bytes: Buffer): Pick<FileMark, "head_bytes" | "head_sha256"> {
@@ -216,15 +187,4 @@ async function beginsWith(handle: FileHandle, mark: FileMark): Promise<boolean> 
   const head = Buffer.alloc(mark.head_bytes);
   const { bytesRead } = await handle.read(head, 0, head.length, 0);
   return bytesRead === head.length && createHash("sha256").update(head).digest("hex") === mark.head_sha256;
-}
-
-/** A compressed file as a plain one without a name; gone when it is closed. */
-async function openExpanded(path: string): Promise<FileHandle> {
-  const expanded = join(tmpdir(), `aiep-log-${randomUUID()}`);
-  try {
-    await pipeline(createReadStream(path), createGunzip(), createWriteStream(expanded, { mode: 0o600 }));
-    return await open(expanded, "r");
-  } finally {
-    await rm(expanded, { force: true });
-  }
 }

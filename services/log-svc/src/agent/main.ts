@@ -12,6 +12,7 @@ import {
 } from "@aiep/service-kit";
 import { loadAgentConfig } from "../config.ts";
 import { LogAgent } from "./agent.ts";
+import { openSource } from "./sources.ts";
 
 const SERVICE = "log-agent";
 const config = configOrExit(loadAgentConfig, process.env);
@@ -38,12 +39,14 @@ await runService({
         log,
       }),
     );
+    const source = await openSource(config, log, scope);
     const removeAfterSeconds = config.AIEP_AGENT_REMOVE_AFTER_SECONDS;
     const agent = await LogAgent.start({
       bus,
       log,
       meter: telemetry.meter,
       env: config.AIEP_ENV,
+      resolver: source.resolver,
       podsDir: config.AIEP_LOGS_DIR,
       checkpointFile: join(config.AIEP_AGENT_STATE_DIR, "checkpoint.json"),
       removeAfterMs: removeAfterSeconds === undefined ? undefined : removeAfterSeconds * 1_000,
@@ -64,6 +67,13 @@ await runService({
             name: "bus",
             check: () => {
               if (bus.status !== "connected") throw new Error(`the bus is ${bus.status}`);
+            },
+          },
+          {
+            name: "pods",
+            check: () => {
+              const trouble = source.trouble();
+              if (trouble !== null) throw new Error(trouble);
             },
           },
         ],

@@ -1,17 +1,31 @@
-/** Whose log a pod folder is. Locally a file beside the logs says so; in a cluster the pod's labels do. */
+/** Whose log a pod folder is. Locally a file beside the logs says so; in a cluster the pod's labels do (cluster-pods.ts). */
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { LOG_COMPLETE_FILE, POD_FILE, type PodFile, podFile } from "@aiep/contracts";
 import { hasCode } from "@aiep/service-kit";
 
+/**
+ * `node`: its log is the node's. `prepare`: its lines are repeated by the node's container, so it counts only where that
+ * never began. `other`: nobody's log.
+ */
+export type ContainerRole = "node" | "prepare" | "other";
+
 export interface PodResolver {
-  /** Undefined while it is not known (yet). */
-  resolve(folder: string): Promise<PodFile | undefined>;
-  /** The containers ended and their logs are whole. */
-  isComplete(folder: string): Promise<boolean>;
+  /** What it knows of a pod may go before the pod's folder: the checkpoint remembers it. */
+  readonly forgetful: boolean;
+  /** By its name alone: a folder that is not ours is never opened. */
+  mayBeOurs(name: string): boolean;
+  /** `foreign`: somebody else's after all. Undefined while it is not known (yet). */
+  resolve(folder: string): Promise<PodFile | "foreign" | undefined>;
+  roleOf(container: string): ContainerRole;
+  /** The container ended, or never will begin, and what it wrote is in its files; without a container: all of them. */
+  isComplete(folder: string, container?: string): Promise<boolean>;
 }
 
 export const filePodResolver: PodResolver = {
+  forgetful: false,
+  mayBeOurs: () => true,
+  roleOf: () => "node",
   async resolve(folder) {
     const text = await unlessMissing(readFile(join(folder, POD_FILE), "utf8"));
     if (text === undefined) return undefined;

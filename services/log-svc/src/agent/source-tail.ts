@@ -13,14 +13,22 @@ import type { Checkpoint, SourceMark } from "./checkpoint.ts";
 import { type FileMark, LogFiles } from "./log-files.ts";
 import type { Shipper } from "./shipper.ts";
 
+/** What may be done with a log: `wait` until it is known whose it is or whether it counts, `leave` it for good. */
+export type Access =
+  | { readonly kind: "ship"; readonly pod: PodFile }
+  | { readonly kind: "wait" }
+  | { readonly kind: "leave" };
+
 export interface SourceTailDeps {
-  readonly pod: PodFile;
+  readonly access: () => Access;
   readonly container: string;
   /** The container's log folder. */
   readonly folder: string;
   /** Name of this source in the checkpoint. */
   readonly key: string;
   readonly checkpoint: Checkpoint;
+  /** The checkpoint has to remember whose it is. */
+  readonly rememberPod: boolean;
   readonly shipper: Shipper;
   readonly isComplete: () => Promise<boolean>;
   readonly log: Logger;
@@ -36,8 +44,7 @@ type PumpEnd = "emptied" | "gather" | "stopped";
 
 export class SourceTail implements AsyncDisposable {
   readonly #deps: SourceTailDeps;
-  readonly #files: LogFiles;
-  readonly #source: string;
+  #files: LogFiles;
   #position: number;
   #file: FileMark | null;
   #done: boolean;
@@ -50,7 +57,6 @@ export class SourceTail implements AsyncDisposable {
   constructor(deps: SourceTailDeps) {
     const mark = deps.checkpoint.get(deps.key);
     this.#deps = deps;
-    this.#source = `${deps.pod.pod_uid}/${deps.container}`;
     this.#position = mark?.position ?? 0;
     this.#file = mark?.file ?? null;
     this.#rewind = mark?.rewind ?? false;
@@ -58,9 +64,14 @@ export class SourceTail implements AsyncDisposable {
     this.#files = new LogFiles(deps.folder, mark?.file ?? undefined);
   }
 
-  /** Everything including the end is shipped. */
+  /** Everything including the end is shipped, or it was left. */
   get done(): boolean {
     return this.#done;
+  }
+
+  /** The container wrote something. */
+  get begun(): boolean {
+    return this.#position > 0 || this.#files.begun;
   }
 
   /** What was shipped is lost behind the bus: ships again all that is still in files. The checkpoint knows already. */
@@ -72,8 +83,8 @@ export class SourceTail implements AsyncDisposable {
 
   /** There may be more to read. `folder`: files may have come or gone. */
   wake(folder: boolean): void {
-    if (folder) this.#files.folderChanged();
     if (this.#done || this.#deps.signal.aborted) return;
+    if (folder) this.#hold();
     if (this.#pumping !== undefined) {
       this.#again = true;
       return;
@@ -93,15 +104,23 @@ export class SourceTail implements AsyncDisposable {
     await this.#files[Symbol.asyncDispose]();
   }
 
+  /** Also while the bus is away and nothing is read: what is there now must not be lost. */
+  #hold(): void {
+    this.#files.folderChanged();
+    this.#files.hold().catch((error: unknown) => this.#warn(error));
+  }
+
+  #warn(error: unknown): void {
+    this.#deps.log.error({ err: error, source: this.#deps.key }, "log cannot be read; trying again later");
+  }
+
   #startPump(): void {
     this.#again = false;
     this.#pumping = this.#pump()
       .then((end) => {
         this.#again ||= end === "gather";
       })
-      .catch((error: unknown) => {
-        this.#deps.log.error({ err: error, source: this.#source }, "log cannot be read; trying again later");
-      })
+      .catch((error: unknown) => this.#warn(error))
       .then(() => {
         this.#pumping = undefined;
         if (this.#again) this.wake(false);
@@ -112,13 +131,18 @@ export class SourceTail implements AsyncDisposable {
     const { shipper, signal } = this.#deps;
     for (;;) {
       const complete = await this.#deps.isComplete(); // asked before the read (T2)
+      await this.#files.hold();
+      const access = this.#deps.access();
+      if (access.kind === "leave") await this.#end();
+      if (access.kind !== "ship") return "emptied";
+      const { pod } = access;
       await shipper.reserve();
       try {
         if (signal.aborted) return "stopped";
         if (this.#rewind) await this.#goBack();
         this.#lastRead = performance.now();
-        const size = await this.#shipNext(complete);
-        if (size === undefined) return complete && (await this.#shipEnd()) ? "stopped" : "emptied";
+        const size = await this.#shipNext(pod, complete);
+        if (size === undefined) return complete && (await this.#shipEnd(pod)) ? "stopped" : "emptied";
         if (!complete && size < GATHER_BELOW_BYTES) return "gather";
       } finally {
         shipper.release();
@@ -131,31 +155,42 @@ export class SourceTail implements AsyncDisposable {
     // A mark of an older agent may not say which file it ends in: then nobody knows where the bytes before began.
     if (this.#file !== null) this.#position = await this.#files.rewind(from);
     this.#rewind = false;
-    this.#deps.log.info({ source: this.#source, from, to: this.#position }, "log is shipped again");
+    this.#deps.log.info({ source: this.#deps.key, from, to: this.#position }, "log is shipped again");
   }
 
   /** Size of the batch that was shipped; undefined when there was none. */
-  async #shipNext(complete: boolean): Promise<number | undefined> {
+  async #shipNext(pod: PodFile, complete: boolean): Promise<number | undefined> {
     const batch = await this.#files.next(complete);
     if (batch === undefined) return undefined;
     if (batch.lost) this.#position += 1; // a hole of unknown size: the store marks it
     const next = this.#position + batch.bytes.length;
-    await this.#ship(batch.bytes, { position: next, file: batch.after, done: false });
+    await this.#ship(pod, batch.bytes, { position: next, file: batch.after, done: false });
     this.#position = next;
     this.#file = batch.after;
     return batch.bytes.length;
   }
 
-  async #shipEnd(): Promise<boolean> {
-    return await this.#ship(new Uint8Array(0), { position: this.#position, file: this.#file, done: true });
+  async #shipEnd(pod: PodFile): Promise<boolean> {
+    const mark = { position: this.#position, file: this.#file, done: true };
+    if (!(await this.#ship(pod, new Uint8Array(0), mark))) return false;
+    if (this.#done) await this.#end();
+    return true;
+  }
+
+  /** Nothing is held of a log that is done. */
+  async #end(): Promise<void> {
+    this.#done = true;
+    await this.#files[Symbol.asyncDispose]();
+    this.#files = new LogFiles(this.#deps.folder, this.#file ?? undefined);
   }
 
   /** False when the agent stops before the bus has acknowledged. */
-  async #ship(bytes: Uint8Array, mark: Omit<SourceMark, "rewind">): Promise<boolean> {
-    const { shipper, signal, pod, checkpoint, key } = this.#deps;
-    const batch = { pod, source: this.#source, position: this.#position, bytes, final: mark.done };
+  async #ship(pod: PodFile, bytes: Uint8Array, mark: Omit<SourceMark, "rewind" | "pod">): Promise<boolean> {
+    const { shipper, signal, checkpoint, key, container, rememberPod } = this.#deps;
+    const source = `${pod.pod_uid}/${container}`;
+    const batch = { pod, source, position: this.#position, bytes, final: mark.done };
     if (!(await shipper.ship(batch, signal))) return false;
-    checkpoint.set(key, { ...mark, rewind: this.#rewind });
+    checkpoint.set(key, { ...mark, rewind: this.#rewind, ...(rememberPod ? { pod } : {}) });
     this.#done = mark.done && !this.#rewind;
     return true;
   }

@@ -20,6 +20,11 @@ function parseLogFileName(name: string): LogFileName | undefined {
   return { name, restart: Number(restart), rotatedAt, compressed: gz !== undefined };
 }
 
+/** What the file was called before it was compressed. */
+export function plainName({ name, compressed }: LogFileName): string {
+  return compressed ? name.slice(0, -".gz".length) : name;
+}
+
 /** Oldest first. While a file is being compressed both forms may be there: the plain one counts. */
 export function inWritingOrder(names: Iterable<string>): LogFileName[] {
   const byPlace = new Map<string, LogFileName>();
