@@ -4,7 +4,9 @@
  */
 import type { CatalogEntry, ComponentCatalog } from "../domain/definition/index.ts";
 import type { NodeComponent } from "./component.ts";
+import { generalTraining } from "./general-training/component.ts";
 import { noop } from "./noop/component.ts";
+import { createPython, type PythonDeps } from "./python/component.ts";
 
 export interface ComponentRegistry {
   /** In the order people see them. */
@@ -13,8 +15,12 @@ export interface ComponentRegistry {
   get(kind: string): NodeComponent | undefined;
 }
 
-export function createRegistry(): ComponentRegistry {
-  return registryOf([noop]);
+export interface ComponentDeps {
+  readonly python: PythonDeps;
+}
+
+export function createRegistry(deps: ComponentDeps): ComponentRegistry {
+  return registryOf([generalTraining, createPython(deps.python), noop]);
 }
 
 export function registryOf(components: readonly NodeComponent[]): ComponentRegistry {
