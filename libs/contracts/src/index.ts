@@ -145,6 +145,14 @@ export {
   taskSucceeded,
   taskUpdated,
 } from "./task/events.ts";
+export {
+  artifactDigest,
+  readOutputValues,
+  type TaskIo,
+  type TaskOutputs,
+  taskIo,
+  taskOutputs,
+} from "./task/io.ts";
 export { type TaskSpec, taskSpec } from "./task/spec.ts";
 export {
   isTerminal,

@@ -38,6 +38,10 @@ const schema = z.object({
   /** Their logs, in the kubelet's layout; the log agent reads here. */
   AIEP_LOCAL_LOGS_DIR: folder,
   AIEP_CODE_PACKAGE_DIR: folder,
+  /** Directories that tasks leave for other tasks. */
+  AIEP_ARTIFACT_DIR: folder,
+  /** One that nobody placed again for so long is removed. */
+  AIEP_ARTIFACT_KEEP_DAYS: z.coerce.number().min(1).default(30),
   AIEP_CODE_PACKAGE_MAX_MB: z.coerce
     .number()
     .int()

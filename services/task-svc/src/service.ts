@@ -27,6 +27,7 @@ import {
   verifyTopology,
 } from "@aiep/service-kit";
 import { registerApi } from "./api/api.ts";
+import { openArtifactStore } from "./artifacts/artifact-store.ts";
 import { openCodePackageFiles } from "./code-packages/package-files.ts";
 import type { TaskConfig } from "./config.ts";
 import { createController } from "./control/controller.ts";
@@ -63,11 +64,11 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
   const shared = { log, telemetry, failpoints, unsafe: config.unsafe };
 
   const foundations = await openFoundations(config, log, scope);
-  const { pool, bus, directory, packages } = foundations;
+  const { pool, bus, directory, packages, artifacts } = foundations;
   const work = startWork(config, foundations, shared, scope);
   const { store, notifier, commits } = work;
 
-  const runtime = await openRuntime({ config, directory, packages, log, scope });
+  const runtime = await openRuntime({ config, directory, packages, artifacts, log, scope });
   const controller = createController({
     store,
     runtime,
@@ -161,7 +162,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
 /** What is kept for a while only. Every replica may do it: removing twice removes once. */
 function keepHouse(
   config: TaskConfig,
-  { pool, packages }: Foundations,
+  { pool, packages, artifacts }: Foundations,
   idempotency: Idempotency,
   log: Logger,
   scope: Scope,
@@ -179,6 +180,12 @@ function keepHouse(
     log,
   };
   const collect = async (signal: AbortSignal) => await collectCodePackages(collection, signal);
+  const keepArtifactsMs = config.AIEP_ARTIFACT_KEEP_DAYS * DAY_MS;
+  const removing = { what: "removal of old directories of tasks", everyMs: HOUR_MS, log };
+  const removeOld = async () =>
+    void (await artifacts.removeOld(new Date(clock().getTime() - keepArtifactsMs)));
+  scope.defer("release", removing.what, sometimes(removeOld, removing));
+
   const collecting = { what: "removal of unused code packages", everyMs: HOUR_MS, log };
   scope.defer("release", collecting.what, sometimes(collect, collecting));
 }
@@ -206,7 +213,8 @@ async function openFoundations(config: TaskConfig, log: Logger, scope: Scope) {
   });
   const directory = scope.use("directory", await openDirectory(config.AIEP_DIRECTORY_FILE, log));
   const packages = await openCodePackageFiles(config.AIEP_CODE_PACKAGE_DIR, config.codePackageLimits);
-  return { pool, orm, bus, directory, packages };
+  const artifacts = await openArtifactStore(config.AIEP_ARTIFACT_DIR);
+  return { pool, orm, bus, directory, packages, artifacts };
 }
 
 type Foundations = Awaited<ReturnType<typeof openFoundations>>;

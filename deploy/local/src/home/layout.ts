@@ -22,6 +22,7 @@ export interface Layout {
   /** Log files in the kubelet's layout, written by the runtime, read by the agent. */
   readonly podLogsDir: string;
   readonly codePackagesDir: string;
+  readonly artifactsDir: string;
   /** Chunks of the log store. */
   readonly logStoreDir: string;
   readonly agentDir: string;
@@ -48,6 +49,7 @@ export function layoutOf(home: string): Layout {
     runtimeDir: at("runtime"),
     podLogsDir: at("pods"),
     codePackagesDir: at("code-packages"),
+    artifactsDir: at("artifacts"),
     logStoreDir: at("log-store"),
     agentDir: at("log-agent"),
   };

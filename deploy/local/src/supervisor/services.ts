@@ -50,6 +50,7 @@ function factsOf(name: ServiceProgram, programs: Programs): ServiceFacts {
           AIEP_LOCAL_STATE_DIR: layout.runtimeDir,
           AIEP_LOCAL_LOGS_DIR: layout.podLogsDir,
           AIEP_CODE_PACKAGE_DIR: layout.codePackagesDir,
+          AIEP_ARTIFACT_DIR: layout.artifactsDir,
         },
       };
     case "log-svc":

@@ -93,6 +93,7 @@ export function createStack({ programs, secrets, reporter, log }: StackDeps): St
         layout.runtimeDir,
         layout.podLogsDir,
         layout.codePackagesDir,
+        layout.artifactsDir,
         layout.logStoreDir,
         layout.agentDir,
       ];

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { oneOrMany } from "../http/query.ts";
 import { codePackageId, groupId, taskId, timestamp } from "../ids.ts";
+import { taskIo, taskOutputs } from "./io.ts";
 import { taskNode, taskReason, taskState } from "./states.ts";
 import { envName, RESERVED_ENVIRONMENT, TASK_MODES, taskFile } from "./task-file.ts";
 
@@ -46,6 +47,8 @@ export const submitTaskBody = z.strictObject({
    * group, so a copy of the task has them.
    */
   code_files: codeFiles.optional(),
+  /** Directories and values between the tasks of a run; set by the platform. */
+  io: taskIo.optional(),
 });
 export type SubmitTaskBody = z.infer<typeof submitTaskBody>;
 
@@ -74,6 +77,8 @@ export const taskView = z.object({
   experiment_version_name: z.string().nullable(),
   copied_from: taskId.nullable(),
   code_package_id: codePackageId.nullable(),
+  /** What it left for other tasks; null when nothing was asked for, or it has not succeeded. */
+  outputs: taskOutputs.nullable(),
   run_limit_seconds: z.int(),
   stop_requested_at: timestamp.nullable(),
   stop_requested_by: z.string().nullable(),

@@ -7,6 +7,7 @@
 import * as z from "zod";
 import { defineEvent, type EventDefinition } from "../events/define.ts";
 import { groupId, taskId, timestamp } from "../ids.ts";
+import { taskOutputs } from "./io.ts";
 import { taskNode, taskReason, taskState } from "./states.ts";
 import { TASK_MODES } from "./task-file.ts";
 
@@ -30,6 +31,8 @@ const status = z.object({
   /** When the task became Running. */
   started_at: timestamp.nullable(),
   finished_at: timestamp.nullable(),
+  /** With succeeded, when the task was asked to leave something for others. */
+  outputs: taskOutputs.optional(),
 });
 export type TaskStatusData = z.infer<typeof status>;
 

@@ -4,6 +4,7 @@
  */
 import * as z from "zod";
 import { codePackageId } from "../ids.ts";
+import { taskIo } from "./io.ts";
 import { nodeRole } from "./states.ts";
 import { TASK_MODES } from "./task-file.ts";
 
@@ -47,6 +48,8 @@ export const taskSpec = z.object({
       filename: z.string(),
     })
     .nullable(),
+  /** Directories and values between tasks. */
+  io: taskIo.optional(),
   run_limit_seconds: z.int().min(1),
 });
 export type TaskSpec = z.infer<typeof taskSpec>;

@@ -46,6 +46,8 @@ export const TASK_REASONS = {
   MountRefused: "A storage mount is missing or may not be used as asked.",
   CodePackageInvalid: "The code package could not be fetched or unpacked.",
   MaterialInvalid: "The material could not be fetched, or its checksum differs.",
+  InputsInvalid: "A directory that another task left could not be placed.",
+  OutputsInvalid: "What the command left for other tasks cannot be used.",
   IdentityRefused: "The command could not be run as the wanted user.",
   QuotaExceeded: "The cluster refused the workload because of its quota.",
   NodeLost: "A node vanished and its result cannot be known.",

@@ -28,6 +28,7 @@ export function taskView(task: Task): TaskView {
     experiment_version_name: facts.experimentVersionName,
     copied_from: facts.copiedFrom,
     code_package_id: facts.codePackageId,
+    outputs: task.state === "Succeeded" ? task.outputs : null,
     run_limit_seconds: facts.spec.run_limit_seconds,
     stop_requested_at: stop?.at.toISOString() ?? null,
     stop_requested_by: stop?.by ?? null,

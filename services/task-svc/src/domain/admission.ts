@@ -87,6 +87,7 @@ export function admit(request: AdmissionRequest): Admission {
     mounts,
     code_package: codePackage,
     material,
+    ...(body.io === undefined ? {} : { io: body.io }),
     run_limit_seconds: file.compute_resource_info.run_limit_seconds ?? DEFAULT_RUN_LIMIT_SECONDS,
   };
   return {

@@ -42,5 +42,6 @@ export function statusData(task: Task, changed: readonly TaskNodeRecord[]): Task
     nodes: changed.map(nodeView),
     started_at: startedAtOf(task)?.toISOString() ?? null,
     finished_at: finishedAtOf(task)?.toISOString() ?? null,
+    ...(task.state === "Succeeded" && task.outputs !== null ? { outputs: task.outputs } : {}),
   };
 }

@@ -66,6 +66,22 @@ describe("a task's life", () => {
     expect(ended.task).toMatchObject({ state: "Succeeded", reason: "Completed", finishedAt: at(3) });
   });
 
+  it("what worker-0 left is told with succeeded alone, also when it was seen before the task was decided", () => {
+    const outputs = { values: { rows: 3 }, directories: [] };
+    const task = runningTask("DDP", 2);
+    const seen = { ...observed(task, { "worker-0": succeeded, "worker-1": { state: "Running" } }), outputs };
+    const lingering = must(applyObservation(task, seen, at(3)));
+    expect(lingering.events.map(({ name, data }) => [name, "outputs" in data])).toEqual([["updated", false]]);
+    const ended = must(applyTick(lingering.task, at(60)));
+    expect(ended.events).toMatchObject([{ name: "succeeded", data: { outputs } }]);
+    const failing = {
+      ...observed(task, { "worker-0": succeeded, "worker-1": { state: "Failed", exitCode: 1 } }),
+      outputs,
+    };
+    const failed = must(applyObservation(task, failing, at(3)));
+    expect(failed.events[0]?.data).not.toHaveProperty("outputs");
+  });
+
   it("a command that ends before it was ever seen running still passes through Running", () => {
     const task = launchedTask();
     const change = must(applyObservation(task, observed(task, { "worker-0": succeeded }), at(3)));

@@ -63,6 +63,7 @@ export function createTask(facts: TaskFacts, options: CreateTaskOptions): Change
       ? { reason: "Submitting", message: "Accepted; the workload is being created." }
       : { reason: "WaitingForQuota", message: options.waiting }),
     nodes: initialNodes(facts.spec),
+    outputs: null,
     stop: null,
     launch: { kind: "none" },
   };
@@ -155,8 +156,9 @@ export function waitForQuota(task: Task, message: string, now: Date): Change | n
 }
 
 /** What the runtime sees becomes what the task is. Observations of other attempts and of ended tasks change nothing. */
-export function applyObservation(task: Task, observation: Observation, now: Date): Change | null {
+export function applyObservation(before: Task, observation: Observation, now: Date): Change | null {
   const { ref } = observation;
+  const task = withOutputs(before, observation);
   if (isEnded(task) || ref.taskId !== task.facts.id || ref.attempt !== attemptOf(task)) return null;
   if (task.launch.kind === "none") return null;
   if (observation.kind === "absent") return absent(task, now);
@@ -170,6 +172,12 @@ export function applyObservation(task: Task, observation: Observation, now: Date
   if (allStarted(merged.nodes)) return becameRunning(task, launch, merged, now);
   if (isDecided(merged.nodes, now)) return succeeded(known, merged, now);
   return updated(known, merged.changed, whyNotRunning(merged.nodes, observation.waiting), now, merged.nodes);
+}
+
+/** Kept from the first sight: the workload may be gone when the task is decided. */
+function withOutputs<T extends Task>(task: T, observation: Observation): T {
+  if (observation.kind === "absent" || observation.outputs == null || task.outputs !== null) return task;
+  return { ...task, outputs: observation.outputs };
 }
 
 /** Time passed: the run limit, and the linger of workers after worker-0 succeeded. */
@@ -310,6 +318,7 @@ function end(
     reason: why.reason,
     message: why.message,
     nodes: rest.nodes,
+    outputs: task.outputs,
     stop,
     launch,
     startedAt: startedAtOf(task),

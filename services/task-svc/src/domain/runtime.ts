@@ -8,7 +8,16 @@
  * R3 After `stop` no node of the workload is started any more, also by a `launch` still under way (I9).
  * R4 A workload survives the runtime's process: after a restart `start` adopts what it finds and reports it.
  */
-import type { GroupId, NodeName, NodeRole, NodeState, TaskId, TaskReason, TaskSpec } from "@aiep/contracts";
+import type {
+  GroupId,
+  NodeName,
+  NodeRole,
+  NodeState,
+  TaskId,
+  TaskOutputs,
+  TaskReason,
+  TaskSpec,
+} from "@aiep/contracts";
 
 /** One launch of one task. */
 export interface WorkloadRef {
@@ -47,6 +56,8 @@ export type Observation =
       readonly ref: WorkloadRef;
       readonly nodes: readonly NodeObservation[];
       readonly waiting: { readonly reason: TaskReason; readonly message: string } | null;
+      /** What worker-0 left for other tasks; from the moment it is Succeeded, when the spec asks for it. */
+      readonly outputs?: TaskOutputs | null;
     }
   /** The runtime has no workload of this (task, attempt): never launched, or removed. */
   | { readonly kind: "absent"; readonly ref: WorkloadRef };

@@ -13,6 +13,7 @@ import type {
   NodeState,
   TaskId,
   TaskNode,
+  TaskOutputs,
   TaskReason,
   TaskSpec,
 } from "@aiep/contracts";
@@ -71,6 +72,8 @@ interface Common {
   readonly reason: TaskReason;
   readonly message: string;
   readonly nodes: readonly TaskNodeRecord[];
+  /** What worker-0 left for other tasks; null until it ended well, or when nothing was asked for. */
+  readonly outputs: TaskOutputs | null;
   /** Once asked for, a stop is never forgotten (I9). */
   readonly stop: StopRequest | null;
 }

@@ -1,5 +1,6 @@
 /** The runtime that the settings name. The Kubernetes one is loaded only where it is used: its client costs 80 MB. */
 import type { DirectorySource, Logger, Scope } from "@aiep/service-kit";
+import type { ArtifactStore } from "../artifacts/artifact-store.ts";
 import type { CodePackageFiles } from "../code-packages/package-files.ts";
 import { unpackCodePackage } from "../code-packages/unpack.ts";
 import type { TaskConfig } from "../config.ts";
@@ -11,6 +12,7 @@ export interface OpenRuntimeDeps {
   readonly config: TaskConfig;
   readonly directory: DirectorySource;
   readonly packages: CodePackageFiles;
+  readonly artifacts: ArtifactStore;
   readonly log: Logger;
   readonly scope: Scope;
 }
@@ -21,7 +23,7 @@ export async function openRuntime(deps: OpenRuntimeDeps): Promise<Runtime> {
   return runtime;
 }
 
-async function openLocal({ config, directory, packages, log }: OpenRuntimeDeps): Promise<Runtime> {
+async function openLocal({ config, directory, packages, artifacts, log }: OpenRuntimeDeps): Promise<Runtime> {
   return await createLocalRuntime({
     stateDir: config.AIEP_LOCAL_STATE_DIR,
     logsDir: config.AIEP_LOCAL_LOGS_DIR,
@@ -30,6 +32,7 @@ async function openLocal({ config, directory, packages, log }: OpenRuntimeDeps):
     codePackagePath: (sha256) => packages.pathOf(sha256),
     unpackCode: async (zip, target, options) =>
       await unpackCodePackage(zip, target, config.codePackageLimits, options),
+    artifacts,
     unsafeRandomNames: config.unsafe.has("deterministic-names"),
   });
 }

@@ -2,7 +2,7 @@
  * Entities of task-svc for reads (D2). Hot writes are statements in `task-statements.ts` (D5). JSON columns are text, so
  * that MariaDB and MySQL give the same back; a test compares the columns here with the migrated database.
  */
-import type { TaskFile, TaskNode, TaskSpec } from "@aiep/contracts";
+import type { TaskFile, TaskNode, TaskOutputs, TaskSpec } from "@aiep/contracts";
 import { defineEntity, type InferEntity, p, Type } from "@mikro-orm/core";
 
 class JsonText extends Type<unknown, string> {
@@ -35,6 +35,7 @@ export const TaskRowSchema = defineEntity({
     reason: p.string(),
     message: p.text(),
     nodes: json<TaskNode[]>(),
+    outputs: json<TaskOutputs>().nullable(),
     spec: json<TaskSpec>(),
     task_config: json<TaskFile>().lazy(),
     set_envs: json<Record<string, string>>().lazy(),

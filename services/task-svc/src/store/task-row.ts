@@ -26,6 +26,7 @@ export function taskOf(entity: TaskStateEntity): Task {
     reason: row.reason as TaskReason,
     message: row.message,
     nodes: row.nodes.map(nodeOf),
+    outputs: row.outputs,
     stop: stopOf(row),
   };
   const launch = launchOf(row);

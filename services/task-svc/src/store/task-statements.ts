@@ -80,6 +80,7 @@ function statusColumns(task: Task): Columns {
     reason: task.reason,
     message: task.message,
     nodes: JSON.stringify(task.nodes.map(nodeView)),
+    outputs: task.outputs === null ? null : JSON.stringify(task.outputs),
     attempt: attemptOf(task),
     launching_at: launch.kind === "none" ? null : launch.at,
     started_at: startedAtOf(task),

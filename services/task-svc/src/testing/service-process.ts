@@ -91,6 +91,7 @@ export async function layServiceGround({ natsPassword }: GroundOptions = {}): Pr
     AIEP_LOCAL_STATE_DIR: join(dir, "state"),
     AIEP_LOCAL_LOGS_DIR: join(dir, "logs"),
     AIEP_CODE_PACKAGE_DIR: join(dir, "packages"),
+    AIEP_ARTIFACT_DIR: join(dir, "artifacts"),
     AIEP_CONTROL_LEASE_SECONDS: "1",
   };
   const stack = opened.move();

@@ -48,14 +48,27 @@ const EXPERIMENT_FIELDS = ["experiment_id", "experiment_run_id", "experiment_ver
 
 export function reservedFields({ body, platformService }: AdmissionRequest): Refusal[] {
   if (platformService) return [];
-  return EXPERIMENT_FIELDS.filter((field) => body.task_config.metadata[field] !== undefined).map((field) =>
-    refusal(
-      "RESERVED_FIELD",
-      `/task_config/metadata/${field}`,
-      `metadata.${field} is set by the platform for the tasks of a workflow run.`,
-      whoCanChange.sender,
-    ),
+  const io: Refusal[] =
+    body.io === undefined
+      ? []
+      : [
+          refusal(
+            "RESERVED_FIELD",
+            "/io",
+            "io is set by the platform for the tasks of a workflow run.",
+            whoCanChange.sender,
+          ),
+        ];
+  const fields = EXPERIMENT_FIELDS.filter((field) => body.task_config.metadata[field] !== undefined).map(
+    (field) =>
+      refusal(
+        "RESERVED_FIELD",
+        `/task_config/metadata/${field}`,
+        `metadata.${field} is set by the platform for the tasks of a workflow run.`,
+        whoCanChange.sender,
+      ),
   );
+  return [...io, ...fields];
 }
 
 export function deprecationWarnings(file: TaskFile): string[] {

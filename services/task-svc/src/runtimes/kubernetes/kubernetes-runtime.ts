@@ -127,6 +127,11 @@ export class KubernetesRuntime implements Runtime {
   async launch(workload: Workload): Promise<void> {
     if (this.#closing.signal.aborted)
       throw new AiepError("RUNTIME_UNAVAILABLE", "The kubernetes runtime is closed.");
+    if (workload.spec.io !== undefined)
+      throw new AiepError(
+        "LAUNCH_REFUSED",
+        "Directories and values between tasks need the local runtime; on Kubernetes pass them through a storage root.",
+      );
     const key = keyOf(workload);
     await this.#turns.take(key, async () => {
       const facts = this.#factsFor(workload);

@@ -6,6 +6,7 @@
  *     workload.json  stop
  *     <node>/                                  made whole by one rename; exists ⇔ the node is prepared, or ended before it started
  *       inside.sh fstab links memory-group run/ code/ resource/ home/   what the wrapper needs
+ *       given/ left/ left.json                 directories and values between tasks (node-io.ts)
  *       claim inner state result exit          what the wrapper says (node-files.ts)
  *       raw.out raw.err journal                output (logs/)
  *   <state>/trash/                             on its way out
@@ -81,6 +82,8 @@ export const NODE_FILES = {
   stdout: "raw.out",
   stderr: "raw.err",
   journal: "journal",
+  /** JSON: what worker-0 left for other tasks. */
+  left: "left.json",
   inside: "inside.sh",
   fstab: "fstab",
   /** JSON list of the links made on this machine in place of mounts. */

@@ -9,6 +9,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, type FSWatcher, openSync, readFileSync, rmSync, watch } from "node:fs";
 import { join } from "node:path";
+import type { TaskOutputs } from "@aiep/contracts";
 import type { Limiter, Logger } from "@aiep/service-kit";
 import type { NodeObservation, Workload } from "../../domain/runtime.ts";
 import { outOfMemory, removeGroup } from "./cgroup.ts";
@@ -19,6 +20,7 @@ import { LogFollower } from "./logs/follower.ts";
 import { logTimeNow } from "./logs/log-time.ts";
 import { NODE_UID_VARIABLE } from "./node-environment.ts";
 import { NOTHING, type NodeFacts, observeNode, readFacts, writeExit } from "./node-files.ts";
+import { collectLeft, type Left, leavesSomething, readLeft } from "./node-io.ts";
 import { type PrepareDeps, prepareNode, readLinks, recordNeverStarted } from "./prepare.ts";
 import { isAlive, killByEnvironment, signal as sendSignal } from "./processes.ts";
 import { WRAPPER, WRAPPER_PATH } from "./wrapper.ts";
@@ -60,6 +62,8 @@ export class LocalNode {
   private watcher: FSWatcher | undefined;
   private killTimer: NodeJS.Timeout | undefined;
   private outOfMemory = false;
+  /** What worker-0 left, once it was kept. */
+  private left: Left | undefined;
 
   constructor(deps: LocalNodeDeps, input: LocalNodeInput, stopOrder: StopOrder | undefined) {
     this.deps = deps;
@@ -113,11 +117,40 @@ export class LocalNode {
     );
   }
 
+  /** What it left for other tasks; undefined on every other node, and until it has ended well. */
+  get outputs(): TaskOutputs | undefined {
+    return this.left?.kind === "outputs" ? this.left.outputs : undefined;
+  }
+
   observe(): NodeObservation {
-    return observeNode(this.slot, this.facts, {
+    return observeNode(this.slot, this.seenFacts(), {
       stopRequestedAt: this.stopOrder?.requestedAt,
       outOfMemory: this.outOfMemory,
     });
+  }
+
+  /** N4 a command that ended well counts as running until what it left was kept. */
+  private seenFacts(): NodeFacts {
+    if (!this.mustCollect()) return this.facts;
+    if (this.left === undefined) return { ...this.facts, exit: undefined };
+    if (this.left.kind === "outputs") return this.facts;
+    return { ...this.facts, refused: { reason: "OutputsInvalid", message: this.left.message } };
+  }
+
+  private mustCollect(): boolean {
+    const { exit, startedAt } = this.facts;
+    return (
+      exit?.code === 0 && startedAt !== undefined && leavesSomething(this.input.workload.spec.io, this.slot)
+    );
+  }
+
+  private async collect(): Promise<void> {
+    const { io } = this.input.workload.spec;
+    if (io === undefined || !this.mustCollect()) return;
+    const { signal } = this.closing;
+    const { dir } = this.place;
+    this.left = (await readLeft(dir)) ?? (await collectLeft(dir, io, this.deps.artifacts, signal));
+    this.input.onChange();
   }
 
   /** `stop` lies in the workload's folder already (W2). */
@@ -181,6 +214,7 @@ export class LocalNode {
     if (!this.ended && this.facts.claim === undefined && !signal.aborted) this.spawn();
     await this.until(() => this.ended);
     if (signal.aborted) return;
+    await this.collect();
     await this.output.finish();
     this.unwatch();
     clearTimeout(this.killTimer);

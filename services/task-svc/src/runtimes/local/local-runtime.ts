@@ -33,6 +33,7 @@ export interface LocalRuntimeDeps {
   readonly resolveStorage: StorageResolver;
   readonly codePackagePath: (sha256: string) => string;
   readonly unpackCode: PrepareDeps["unpackCode"];
+  readonly artifacts: PrepareDeps["artifacts"];
   /** Negative control of R1: folders get random names, so that a second launch runs a second time. Tests only. */
   readonly unsafeRandomNames?: boolean;
   /** What this machine can do; default: looked at. */
@@ -71,6 +72,7 @@ class LocalRuntime implements Runtime {
       resolveStorage: deps.resolveStorage,
       codePackagePath: deps.codePackagePath,
       unpackCode: deps.unpackCode,
+      artifacts: deps.artifacts,
       preparing: createLimiter(PREPARING_AT_ONCE),
     };
   }

@@ -137,7 +137,8 @@ export class LocalWorkload {
 
   observe(): Extract<Observation, { kind: "present" }> {
     const nodes = this.nodes.map((node) => node.observe());
-    return { kind: "present", ref: this.ref, nodes, waiting: this.waiting(nodes) };
+    const outputs = this.nodes.find((node) => node.outputs !== undefined)?.outputs ?? null;
+    return { kind: "present", ref: this.ref, nodes, waiting: this.waiting(nodes), outputs };
   }
 
   /** Reads again before it answers. */

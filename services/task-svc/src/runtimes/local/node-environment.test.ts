@@ -3,7 +3,13 @@ import { expect, test } from "vitest";
 import { nodesOf } from "./layout.ts";
 import { nodeEnvironment, SYSTEM_PATH } from "./node-environment.ts";
 
-const paths = { code: "/aiep/code", resource: "/aiep/resource", home: "/aiep/home", run: "/aiep/run" };
+const paths = {
+  code: "/aiep/code",
+  resource: "/aiep/resource",
+  home: "/aiep/home",
+  left: "/aiep/left",
+  run: "/aiep/run",
+};
 
 function environment(changes: object, node = "worker-0") {
   const spec = taskSpec.parse({
@@ -31,7 +37,14 @@ function environment(changes: object, node = "worker-0") {
     spec,
     traceparent: undefined,
   };
-  return nodeEnvironment({ workload, node: slot, uid: "u", paths, ports: [1001, 1002, 1003] });
+  return nodeEnvironment({
+    workload,
+    node: slot,
+    uid: "u",
+    paths,
+    ports: [1001, 1002, 1003],
+    seen: (path) => path,
+  });
 }
 
 const gpus = (count: number) => [{ role: "worker", count, cpu: 1, memory_gb: 1, gpu: 4, gpu_type: "A100" }];
@@ -89,4 +102,18 @@ test("TF_CONFIG names every replica by its own loopback port", () => {
     task: { type: "worker", index: 1 },
     environment: "cloud",
   });
+});
+
+test("directories and values between tasks are named by variables", () => {
+  const io = {
+    input_directories: [{ name: "data", digest: `sha256:${"a".repeat(64)}`, path: "/in" }],
+    output_directories: [{ name: "model", path: "/out" }],
+    output_values: true,
+  };
+  expect(environment({ io })).toMatchObject({
+    AIEP_INPUT_DATA: "/in",
+    AIEP_OUTPUT_MODEL: "/out",
+    AIEP_OUTPUTS: "/aiep/left/values.json",
+  });
+  expect(environment({})).not.toHaveProperty("AIEP_OUTPUTS");
 });

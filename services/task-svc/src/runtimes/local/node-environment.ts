@@ -5,6 +5,7 @@
 import { AiepError, type TaskSpec } from "@aiep/contracts";
 import type { Workload } from "../../domain/runtime.ts";
 import { type NodeSlot, nodesOf } from "./layout.ts";
+import { ioEnvironment } from "./node-io.ts";
 
 /** A shell's own default of system folders: not ours, with node_modules/.bin and version managers in it. */
 export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -18,6 +19,7 @@ export interface NodePaths {
   readonly resource: string;
   readonly home: string;
   readonly run: string;
+  readonly left: string;
 }
 
 export interface NodeEnvironmentInput {
@@ -27,6 +29,8 @@ export interface NodeEnvironmentInput {
   readonly paths: NodePaths;
   /** One port on 127.0.0.1 per node, in the order of `nodesOf`. */
   readonly ports: readonly number[];
+  /** Where a directory between tasks is found: at its path, or, without namespaces, in the node's own folder. */
+  readonly seen: (path: string, own: string) => string;
 }
 
 export function nodeEnvironment(input: NodeEnvironmentInput): Record<string, string> {
@@ -49,6 +53,7 @@ export function nodeEnvironment(input: NodeEnvironmentInput): Record<string, str
   return {
     ...env,
     ...modeEnvironment(input),
+    ...(spec.io === undefined ? {} : ioEnvironment(spec.io, { left: paths.left, seen: input.seen })),
     UPLOAD_CODE_DIR: paths.code,
     AIEP_TASK_ID: workload.taskId,
     AIEP_NODE: node.name,

@@ -10,19 +10,22 @@ import { join } from "node:path";
 import { AiepError, PLATFORM_LINE_PREFIX, type TaskSpec } from "@aiep/contracts";
 import { hasCode } from "@aiep/service-kit";
 import * as z from "zod";
+import type { ArtifactStore } from "../../artifacts/artifact-store.ts";
 import type { Workload } from "../../domain/runtime.ts";
 import type { Host } from "./host.ts";
 import { NODE_FILES, type NodePlace, type NodeSlot } from "./layout.ts";
 import { placeMaterial, sha256OfFile } from "./material.ts";
 import { type NodePaths, nodeEnvironment } from "./node-environment.ts";
 import { encodeRefusal, writeExit } from "./node-files.ts";
+import { NEUTRAL_LEFT, type OwnFolder, placeIo } from "./node-io.ts";
 import { NodeRefused } from "./refusal.ts";
 import { planRoot } from "./root-plan.ts";
-import { type CheckedMount, checkMounts, type StorageResolver } from "./storage.ts";
+import { type CheckedMount, checkMounts, checkOwnFolders, type StorageResolver } from "./storage.ts";
 import { renderInside, renderStart } from "./wrapper.ts";
 
 export interface PrepareDeps {
   readonly host: Host;
+  readonly artifacts: ArtifactStore;
   readonly resolveStorage: StorageResolver;
   /** The zip of a code package. */
   readonly codePackagePath: (sha256: string) => string;
@@ -50,6 +53,7 @@ const NEUTRAL: NodePaths = {
   resource: "/aiep/resource",
   home: "/aiep/home",
   run: "/aiep/run",
+  left: NEUTRAL_LEFT,
 };
 
 /** Resolves when the node's folder exists. A node that may not start has one too, which says why. */
@@ -134,8 +138,10 @@ class Preparation {
     const { spec } = this.input.workload;
     this.checkIdentity(spec.identity);
     await this.makeFolders();
-    const mounts = await checkMounts(spec.mounts, this.deps.resolveStorage);
-    if (!this.deps.host.namespaces) await this.link(mounts);
+    const own = spec.io === undefined ? [] : await this.placeIo(spec.io);
+    const storage = await checkMounts(spec.mounts, this.deps.resolveStorage);
+    if (!this.deps.host.namespaces) await this.link(storage);
+    const mounts = this.deps.host.namespaces ? await checkOwnFolders(own, storage) : storage;
     if (spec.code_package !== null) await this.unpack(spec.code_package);
     if (spec.material !== null) await this.place(spec.material);
     this.signal.throwIfAborted();
@@ -160,6 +166,7 @@ class Preparation {
       resource: join(dir, "resource"),
       home: join(dir, "home"),
       run: join(dir, "run"),
+      left: join(dir, "left"),
     };
   }
 
@@ -223,6 +230,21 @@ class Preparation {
     );
   }
 
+  private async placeIo(io: NonNullable<TaskSpec["io"]>): Promise<readonly OwnFolder[]> {
+    const { staging, owner } = this;
+    const { node, place } = this.input;
+    const { folders, lines } = await placeIo({
+      io,
+      node,
+      staging,
+      place,
+      artifacts: this.deps.artifacts,
+      owner,
+    });
+    this.lines.push(...lines);
+    return folders;
+  }
+
   private async place(material: NonNullable<TaskSpec["material"]>): Promise<void> {
     await placeMaterial(material, join(this.staging, "resource", material.filename), this.signal);
     const where = join(this.paths.resource, material.filename);
@@ -234,7 +256,9 @@ class Preparation {
     const { spec } = workload;
     const { host } = this.deps;
     const { paths } = this;
-    const environment = nodeEnvironment({ workload, node, uid: place.uid, paths, ports });
+    const seesTargets = host.namespaces;
+    const seen = (path: string, own: string) => (seesTargets ? path : join(place.dir, own));
+    const environment = nodeEnvironment({ workload, node, uid: place.uid, paths, ports, seen });
     const [start, command] = [join(paths.run, "start.sh"), join(paths.run, "command.sh")];
 
     await this.userScript("command.sh", `${spec.command}\n`);
@@ -260,7 +284,9 @@ class Preparation {
   private async planRoot(mounts: readonly CheckedMount[]) {
     const { dir } = this.input.place;
     const path = join(dir, "root");
-    const binds = (["code", "resource", "home", "run"] as const).map((name) => ({
+    const own = ["code", "resource", "home", "run"] as const;
+    const names = this.input.workload.spec.io === undefined ? own : [...own, "left" as const];
+    const binds = names.map((name) => ({
       from: join(dir, name),
       to: NEUTRAL[name],
     }));

@@ -8,6 +8,7 @@
 import { realpath, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import type { Directory, TaskSpec } from "@aiep/contracts";
+import type { OwnFolder } from "./node-io.ts";
 import { NodeRefused } from "./refusal.ts";
 
 /** Where a documents' storage path lies on this machine; `root` is the storage root it may not leave. */
@@ -64,23 +65,41 @@ export async function checkMounts(
   const checked: CheckedMount[] = [];
   for (const mount of mounts) {
     const hostPath = await realSource(mount.source, resolve);
-    const { realTarget, exists } = await realTargetOf(mount.target);
-    const covered = [...PROTECTED, "/"].find(
-      (path) => isInside(path, realTarget) || (path !== "/" && isInside(realTarget, path)),
-    );
-    if (covered !== undefined)
-      throw refused(mount.target, `${covered} belongs to the system; choose another mapping_path`);
-    checked.push({
-      hostPath,
-      target: mount.target,
-      realTarget,
-      targetExists: exists,
-      readOnly: mount.read_only,
-      source: mount.source,
-    });
+    const target = await checkTarget(mount.target);
+    checked.push({ hostPath, ...target, readOnly: mount.read_only, source: mount.source });
   }
-  // Parents first, so that a mount inside another one is not covered by it.
-  return checked.sort((a, b) => a.realTarget.length - b.realTarget.length);
+  return parentsFirst(checked);
+}
+
+/** The node's own folders beside the storage's. */
+export async function checkOwnFolders(
+  own: readonly OwnFolder[],
+  mounts: readonly CheckedMount[],
+): Promise<CheckedMount[]> {
+  const checked: CheckedMount[] = [...mounts];
+  for (const { hostPath, target, readOnly, what } of own) {
+    if (checked.some((mount) => mount.target === target))
+      throw refused(target, "something else is mounted there; choose another path");
+    checked.push({ hostPath, ...(await checkTarget(target)), readOnly, source: what });
+  }
+  return parentsFirst(checked);
+}
+
+/** So that a mount inside another one is not covered by it. */
+const parentsFirst = (mounts: CheckedMount[]) =>
+  mounts.sort((a, b) => a.realTarget.length - b.realTarget.length);
+
+/** S2 */
+async function checkTarget(
+  target: string,
+): Promise<Pick<CheckedMount, "target" | "realTarget" | "targetExists">> {
+  const { realTarget, exists } = await realTargetOf(target);
+  const covered = [...PROTECTED, "/"].find(
+    (path) => isInside(path, realTarget) || (path !== "/" && isInside(realTarget, path)),
+  );
+  if (covered !== undefined)
+    throw refused(target, `${covered} belongs to the system; choose another mapping_path`);
+  return { target, realTarget, targetExists: exists };
 }
 
 async function realSource(source: string, resolve: StorageResolver): Promise<string> {

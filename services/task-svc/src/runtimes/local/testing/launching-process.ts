@@ -14,7 +14,7 @@ const job = z.object({
 });
 
 const { dir, task_id, group_id, spec } = job.parse(JSON.parse(readFileSync(0, "utf8")));
-const runtime = await createLocalRuntime(localDeps(dir, await findHost()));
+const runtime = await createLocalRuntime(await localDeps(dir, await findHost()));
 await runtime.start(() => {});
 process.stdout.write("ready\n");
 await runtime.launch({

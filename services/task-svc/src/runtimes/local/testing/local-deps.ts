@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import { createLogger } from "@aiep/service-kit";
+import { openArtifactStore } from "../../../artifacts/artifact-store.ts";
 import { DEFAULT_CODE_PACKAGE_LIMITS } from "../../../code-packages/limits.ts";
 import { unpackCodePackage } from "../../../code-packages/unpack.ts";
 import type { Host } from "../host.ts";
 import type { LocalRuntimeDeps } from "../local-runtime.ts";
 
-export function localDeps(dir: string, host: Host): LocalRuntimeDeps {
+export async function localDeps(dir: string, host: Host): Promise<LocalRuntimeDeps> {
   const store = join(dir, "store");
   return {
     stateDir: join(dir, "state"),
@@ -19,5 +20,6 @@ export function localDeps(dir: string, host: Host): LocalRuntimeDeps {
     unpackCode: (zip, target, options) =>
       unpackCodePackage(zip, target, DEFAULT_CODE_PACKAGE_LIMITS, options),
     host,
+    artifacts: await openArtifactStore(join(dir, "artifacts")),
   };
 }

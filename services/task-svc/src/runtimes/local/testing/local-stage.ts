@@ -42,7 +42,7 @@ export async function openLocalStage(
   const identity = { user: "conformance", ...(host.switchUser ? { uid: 4242, gid: 4343 } : own) };
   if (host.switchUser) chownSync(store, identity.uid, identity.gid);
 
-  const deps = { ...localDeps(dir, host), ...changes };
+  const deps = { ...(await localDeps(dir, host)), ...changes };
   const layout = new Layout(deps.stateDir, deps.logsDir);
   const seen: Observation[] = [];
   const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
