@@ -222,7 +222,14 @@ export const RESERVED_ENVIRONMENT: readonly string[] = [
 ];
 
 /** Label keys of these domains steer a cluster; labels of tasks become labels of pods. */
-const RESERVED_LABEL_DOMAINS = ["aiep.io", "kubernetes.io", "k8s.io", "kubeflow.org", "volcano.sh"] as const;
+const RESERVED_LABEL_DOMAINS = [
+  "aiep.io",
+  "kubernetes.io",
+  "k8s.io",
+  "x-k8s.io",
+  "kubeflow.org",
+  "volcano.sh",
+] as const;
 const RESERVED_LABELS: readonly string[] = ["job-name", "controller-uid"];
 
 /** Set by the platform or read by the cluster's controllers: a task may not carry it. */
