@@ -11,10 +11,10 @@ import {
   runCreated,
   type WorkflowDefinition,
 } from "@aiep/contracts";
-import { type CommitQueue, fromJson, rowsOf, type Sql, type SqlPool, sql } from "@aiep/service-kit";
+import { type CommitQueue, fromJson, pageOf, rowsOf, type Sql, type SqlPool, sql } from "@aiep/service-kit";
 import { storeDefinition } from "./definitions.ts";
 import { eventRow, type OutboxAddress, RUN_AGGREGATE } from "./outbox.ts";
-import { encodeCursor, listStatement } from "./run-list.ts";
+import { listStatement } from "./run-list.ts";
 import {
   type AttemptColumns,
   attemptRowOf,
@@ -107,10 +107,8 @@ class SqlRunStore implements RunStore {
     const statement = listStatement(query, groups);
     if (statement === undefined) return { runs: [], nextCursor: null };
     const rows = await this.#deps.pool.query<RunColumns>(statement);
-    const page = rows.slice(0, query.limit);
-    const last = page.at(-1);
-    const nextCursor = rows.length > query.limit && last !== undefined ? encodeCursor(last.seq, query) : null;
-    return { runs: page.map(runRecordOf), nextCursor };
+    const { items, nextCursor } = pageOf(rows, query);
+    return { runs: items.map(runRecordOf), nextCursor };
   }
 
   async nodes(id: RunId): Promise<readonly NodeRow[]> {
