@@ -84,13 +84,15 @@ export function createOwnedRuns({ pool, commits, address }: OwnedRunsDeps): Owne
     },
     requests: async (shards, limit) => {
       if (shards.length === 0) return [];
-      const rows = await pool.query<{ id: number; run_id: RunId; request: string }>(
-        `SELECT id, run_id, request FROM run_requests WHERE shard IN (${shards.join(", ")}) ORDER BY id LIMIT ?`,
+      const rows = await pool.query<{ id: number; run_id: RunId; request: string; age_ms: number }>(
+        `SELECT id, run_id, request, TIMESTAMPDIFF(MICROSECOND, created_at, UTC_TIMESTAMP(3)) / 1000 AS age_ms
+         FROM run_requests WHERE shard IN (${shards.join(", ")}) ORDER BY id LIMIT ?`,
         [limit],
       );
-      return rows.map(({ id, run_id: runId, request }) => ({
+      return rows.map(({ id, run_id: runId, request, age_ms: ageMs }) => ({
         id,
         runId,
+        ageMs,
         request: JSON.parse(request) as RunRequest,
       }));
     },

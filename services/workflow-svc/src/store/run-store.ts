@@ -21,6 +21,7 @@ import type {
   RunState,
   TaskId,
   TaskState,
+  TerminalRunState,
   WorkflowDefinition,
   WorkflowNodeId,
 } from "@aiep/contracts";
@@ -124,7 +125,14 @@ export type RunRequest =
   /** An event of a container task that reached a replica which does not own the run. */
   | { readonly kind: "task"; readonly notice: TaskNotice }
   /** The run of a sub-workflow node ended. */
-  | { readonly kind: "child_ended"; readonly node: string; readonly runId: RunId }
+  | {
+      readonly kind: "child_ended";
+      readonly node: string;
+      readonly runId: RunId;
+      readonly state: TerminalRunState;
+      readonly message: string | null;
+      readonly outputs: JsonObject;
+    }
   | { readonly kind: "slots_granted"; readonly node: string; readonly attempt: number };
 
 /** What an event says of a container task that a run waits for. */
@@ -145,6 +153,8 @@ export type TaskNotice =
 export interface StoredRequest {
   readonly id: number;
   readonly runId: RunId;
+  /** How long it has been waiting. */
+  readonly ageMs: number;
   readonly request: RunRequest;
 }
 
