@@ -32,13 +32,17 @@ export interface SimulatedRig extends AsyncDisposable {
 export async function startSimulatedRig(options: {
   readonly kubeconfig: string;
   readonly kwok: string;
+  /** 0: the cluster's real ones. */
   readonly machines?: number;
   readonly env?: Readonly<Record<string, string>>;
 }): Promise<SimulatedRig> {
   const { kubeconfig, kwok, machines = 2 } = options;
   await using opening = new AsyncDisposableStack();
   const api = opening.use(openKubeApi(kubeconfig));
-  const nodes = opening.use(await startSimulatedNodes({ kubeconfig, kwok, count: machines }));
+  const nodes =
+    machines === 0
+      ? undefined
+      : opening.use(await startSimulatedNodes({ kubeconfig, kwok, count: machines }));
   const audit = auditLogOf(kubeconfig);
   const proxy = opening.use(await openFaultProxy(kubeconfig));
   const env = { AIEP_KUBERNETES_KEEP_SECONDS: "0", ...options.env };
@@ -46,6 +50,7 @@ export async function startSimulatedRig(options: {
   await rig.changeDirectory(({ namespaces = [] }) => {
     const own = namespaces.find(({ name }) => name === rig.namespace);
     if (own === undefined) throw new Error("the rig's namespace is not in its directory");
+    if (nodes === undefined) return;
     own.node_selector = { ...nodes.nodeSelector };
     own.tolerations = nodes.tolerations.map((each) => ({ ...each }));
     own.quota = { cpu: nodes.capacity.cpu, memory_gb: nodes.capacity.memoryGb };
