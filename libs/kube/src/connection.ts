@@ -20,7 +20,10 @@ const MAX_SOCKETS = 64;
 const HEADERS_AGE_MS = 60_000;
 
 /** By the kubeconfig named, otherwise by the pod's own service account. */
-export async function connect(kubeconfig: string | undefined): Promise<Connection> {
+export async function connect(
+  kubeconfig: string | undefined,
+  { maxSockets = MAX_SOCKETS }: { readonly maxSockets?: number } = {},
+): Promise<Connection> {
   const { KubeConfig } = await import("@kubernetes/client-node");
   const config = new KubeConfig();
   if (kubeconfig === undefined) config.loadFromCluster();
@@ -36,7 +39,7 @@ export async function connect(kubeconfig: string | undefined): Promise<Connectio
       ([, value]) => value !== undefined,
     ),
   );
-  const common = { keepAlive: true, maxSockets: MAX_SOCKETS, scheduling: "lifo" } as const;
+  const common = { keepAlive: true, maxSockets, scheduling: "lifo" } as const;
   const proxied = cluster.proxyUrl !== undefined && options.agent instanceof http.Agent;
   const own = server.protocol === "https:" ? new https.Agent({ ...common, ...tls }) : new http.Agent(common);
   let known: { readonly at: number; readonly headers: Record<string, string> } | undefined;

@@ -11,4 +11,4 @@ export { createKubeClient, type KubeClient, type KubeClientDeps, type RemoveOpti
 export { createRateLimiter, type Priority, type RateLimiter } from "./rate-limiter.ts";
 export { type Reflector, type ReflectorHandler, type ReflectorOptions, startReflector } from "./reflector.ts";
 export { pathOf, type ResourceKind } from "./resources.ts";
-export { type ApiRequest, type Query, requestJson, requestLines } from "./transport.ts";
+export { type ApiRequest, type Query, requestBytes, requestJson, requestLines } from "./transport.ts";

@@ -41,18 +41,29 @@ async function requestText(connection: Connection, request: ApiRequest): Promise
   }
 }
 
+/** The bytes of an answer as they come, until its end; `timeoutMs` bounds the wait for the beginning. */
+export async function* requestBytes(
+  connection: Connection,
+  request: ApiRequest & { readonly signal: AbortSignal },
+): AsyncGenerator<Buffer> {
+  const response = await sendBounded(connection, request);
+  try {
+    for await (const chunk of response) yield chunk;
+    if (!response.complete) throw new Error("the connection was cut");
+  } catch (cause) {
+    request.signal.throwIfAborted();
+    throw new ApiError(`${request.path}: the answer broke off`, { status: 0, cause });
+  } finally {
+    response.destroy();
+  }
+}
+
 /** Lines of a watch until it ends or breaks; `timeoutMs` bounds the wait for the answer's beginning. */
 export async function* requestLines(
   connection: Connection,
   request: ApiRequest & { readonly signal: AbortSignal },
 ): AsyncGenerator<string> {
-  const beginning = new AbortController();
-  const timer = setTimeout(() => beginning.abort(), request.timeoutMs);
-  const response = await send(
-    connection,
-    request,
-    AbortSignal.any([beginning.signal, request.signal]),
-  ).finally(() => clearTimeout(timer));
+  const response = await sendBounded(connection, request);
   try {
     for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY }))
       if (line !== "") yield line;
@@ -63,6 +74,16 @@ export async function* requestLines(
   } finally {
     response.destroy();
   }
+}
+
+async function sendBounded(
+  connection: Connection,
+  request: ApiRequest & { readonly signal: AbortSignal },
+): Promise<http.IncomingMessage> {
+  const beginning = new AbortController();
+  const timer = setTimeout(() => beginning.abort(), request.timeoutMs);
+  const signal = AbortSignal.any([beginning.signal, request.signal]);
+  return await send(connection, request, signal).finally(() => clearTimeout(timer));
 }
 
 async function send(

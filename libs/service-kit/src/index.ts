@@ -7,6 +7,16 @@
 export { type BackoffOptions, backoffMs } from "./async/backoff.ts";
 export { createLimiter, type Limiter } from "./async/limiter.ts";
 export { pause, WakeUp, within } from "./async/wait.ts";
+export {
+  type Candidate,
+  groupForNew,
+  type PrefixLookup,
+  requireMember,
+  resolveId,
+  seesGroup,
+  type VisibleGroups,
+  visibleGroups,
+} from "./auth/access.ts";
 export { type Principal, principalOf } from "./auth/principal.ts";
 export {
   createTokenVerifier,
@@ -16,6 +26,7 @@ export {
 } from "./auth/token-verifier.ts";
 export { type Bus, type BusOptions, type BusStatus, connectBus } from "./bus/bus.ts";
 export { type Capabilities, capabilitiesOf } from "./bus/capabilities.ts";
+export { taskIdOfCommand } from "./bus/command-ids.ts";
 export {
   createDeadLetters,
   type DeadLetterPage,
@@ -38,6 +49,10 @@ export { DirectoryIndex, type Membership } from "./directory/directory-index.ts"
 export { type DirectorySource, fixedDirectory, openDirectory } from "./directory/directory-source.ts";
 export { createFailpoints, type Failpoints, NO_FAILPOINTS } from "./failpoints/failpoints.ts";
 export { ALL_SAFE, type UnsafeSwitch, type UnsafeSwitches, unsafeSwitches } from "./failpoints/unsafe.ts";
+export { type BusChanges, changesOnBus } from "./history/bus-changes.ts";
+export { type FollowedHistory, followHistory } from "./history/follow.ts";
+export { type Changes, type Watch, watchChanges } from "./history/watch.ts";
+export { type CreateOnceDeps, createOnce } from "./http/create-once.ts";
 export { etag, notModified, parseIfMatch, requireMatch } from "./http/etag.ts";
 export {
   createIdempotency,
@@ -48,6 +63,7 @@ export {
   type StoredAnswer,
 } from "./http/idempotency.ts";
 export { readOpenApi } from "./http/openapi.ts";
+export { decodeCursor, type PageQuery, pageOf } from "./http/page-cursor.ts";
 export { createProbes, type Probes, type ProbesDeps, type ReadinessCheck } from "./http/probes.ts";
 export {
   type JsonAnswer,
@@ -94,7 +110,9 @@ export {
 } from "./outbox/ddl.ts";
 export type { RelayLag } from "./outbox/outbox-store.ts";
 export {
+  type NewOutboxCommand,
   type NewOutboxRecord,
+  newOutboxCommand,
   newOutboxRecord,
   OUTBOX_VERSION_KEY,
   type OutboxRecord,

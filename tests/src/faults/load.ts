@@ -25,12 +25,14 @@ export interface LoadOptions {
   readonly clients?: number;
   /** Stops every so-manieth task for certain; default: one in ten, by the seed. */
   readonly stopEvery?: number;
+  /** On simulated machines, where every fifth task is DDP, and nothing is printed. */
+  readonly simulated?: boolean;
 }
 
 /** Submits all, each by a client that asks until it is answered; every tenth fails, every tenth is stopped. */
 export async function submitLoad(
   rig: Rig,
-  { tasks, seed, cpu = 2, clients = 4, stopEvery }: LoadOptions,
+  { tasks, seed, cpu = 2, clients = 4, stopEvery, simulated = false }: LoadOptions,
 ): Promise<Asked> {
   const random = randomFrom(seed);
   const accepted: AcceptedSubmit[] = [];
@@ -39,10 +41,14 @@ export async function submitLoad(
     const kind = random();
     const stop = stopEvery === undefined ? kind > 0.9 : index % stopEvery === 1;
     const seconds = stop ? 5 : 0.2; // long enough that a stop finds it running
-    return { key: `task-${seed}-${index}`, cpu, exitCode: kind < 0.1 ? 3 : 0, stop, seconds };
+    const wish = { key: `task-${seed}-${index}`, cpu, exitCode: kind < 0.1 ? 3 : 0, stop, seconds };
+    return simulated ? { ...wish, ...simulatedLife(wish, index) } : wish;
   });
   for (const { key, exitCode } of wishes)
-    expected.set(key, { lines: DEFAULT_LINES, end: exitCode === 0 ? "Succeeded" : "Failed" });
+    expected.set(key, {
+      lines: simulated ? undefined : DEFAULT_LINES,
+      end: exitCode === 0 ? "Succeeded" : "Failed",
+    });
   const client = async (): Promise<void> => {
     for (let wish = wishes.shift(); wish !== undefined; wish = wishes.shift()) {
       const { id } = await rig.submit(wish);
@@ -60,4 +66,15 @@ export async function submitLoad(
   };
   await Promise.all(Array.from({ length: clients }, client));
   return { accepted, expected };
+}
+
+/** How the pods of a simulated task live, in the words that simulated machines read. */
+function simulatedLife(
+  { seconds = 1, exitCode = 0 }: TaskWish,
+  index: number,
+): Pick<TaskWish, "env" | "mode"> {
+  return {
+    mode: index % 5 === 0 ? "DDP" : "Standalone",
+    env: { AIEP_SIM_RUN_FOR: `${seconds * 1000}ms`, AIEP_SIM_EXIT_CODE: String(exitCode) },
+  };
 }

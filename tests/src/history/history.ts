@@ -50,8 +50,8 @@ export interface LogFact {
 }
 
 export interface Expectation {
-  /** Numbered lines `line 0` … of each node, when the task ran to its own end. */
-  readonly lines: number;
+  /** Numbered lines `line 0` … of each node, when the task ran to its own end; undefined: nobody looks at its log. */
+  readonly lines: number | undefined;
   /** The end that the task comes to when nobody stops it. */
   readonly end: "Succeeded" | "Failed";
 }

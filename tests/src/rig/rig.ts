@@ -10,10 +10,10 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CONSUMERS, type TaskDetail } from "@aiep/contracts";
+import { CONSUMERS, type DirectoryInput, type TaskDetail } from "@aiep/contracts";
 import {
   DATABASES,
   endNodes,
@@ -52,6 +52,7 @@ import {
   natsPermissions,
   type SqlPool,
 } from "@aiep/service-kit";
+import { parse, stringify } from "yaml";
 import { ApiClient } from "./client.ts";
 import { RigProgram, type StartOptions } from "./program.ts";
 import { type TaskWish, taskBody } from "./task.ts";
@@ -213,6 +214,13 @@ export class Rig implements AsyncDisposable {
       stderr,
     }));
     return { child, ended, stdout: () => stdout, stderr: () => stderr };
+  }
+
+  /** Programs that run take it over within two seconds. */
+  async changeDirectory(change: (directory: DirectoryInput) => void): Promise<void> {
+    const directory = parse(await readFile(this.layout.directoryFile, "utf8")) as DirectoryInput; // ours
+    change(directory);
+    await writeFile(this.layout.directoryFile, stringify(directory));
   }
 
   /** Done when the rig is closed, last come first. */

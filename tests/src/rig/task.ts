@@ -11,6 +11,9 @@ export interface TaskWish {
   readonly cpu?: number;
   /** In place of the numbered lines. */
   readonly command?: string;
+  /** DDP: two nodes. */
+  readonly mode?: "Standalone" | "DDP";
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** In every task's environment, so that whatever a rig's tasks leave behind is found by it (I10). */
@@ -41,15 +44,15 @@ export function taskBody(wish: TaskWish, rigId: string, namespace = "ns-demo"): 
         },
       ],
       compute_resource_info: {
-        model: "Standalone",
+        model: wish.mode ?? "Standalone",
         namespace,
-        node_info: { worker: { nums: 1, cpu_num: wish.cpu ?? 2, memory: 0.25 } },
+        node_info: { worker: { nums: wish.mode === "DDP" ? 2 : 1, cpu_num: wish.cpu ?? 2, memory: 0.25 } },
       },
       code_info: {
         command: `echo "$RIG_KEY worker-0 $$ $(date +%s%N)" >> ${STORAGE}/${RUNS_FILE}\n${wish.command ?? numbered(wish)}`,
       },
     },
-    set_envs: { RIG_KEY: wish.key, [RIG_VARIABLE]: rigId },
+    set_envs: { ...wish.env, RIG_KEY: wish.key, [RIG_VARIABLE]: rigId },
   };
 }
 

@@ -221,6 +221,24 @@ export const RESERVED_ENVIRONMENT: readonly string[] = [
   "PET_STANDALONE",
 ];
 
+/** Label keys of these domains steer a cluster; labels of tasks become labels of pods. */
+const RESERVED_LABEL_DOMAINS = [
+  "aiep.io",
+  "kubernetes.io",
+  "k8s.io",
+  "x-k8s.io",
+  "kubeflow.org",
+  "volcano.sh",
+] as const;
+const RESERVED_LABELS: readonly string[] = ["job-name", "controller-uid"];
+
+/** Set by the platform or read by the cluster's controllers: a task may not carry it. */
+function isReservedLabel(key: string): boolean {
+  const [domain = "", name] = key.split("/");
+  if (name === undefined) return RESERVED_LABELS.includes(key);
+  return RESERVED_LABEL_DOMAINS.some((each) => domain === each || domain.endsWith(`.${each}`));
+}
+
 export interface FieldProblem {
   /** RFC 6901 JSON Pointer into the task file. */
   readonly pointer: string;
@@ -243,7 +261,19 @@ export function crossFieldProblems(
   if (file.compute_resource_info !== undefined) checkNodes(file.compute_resource_info, add);
   checkMounts(file.data_info ?? [], add);
   if (file.material_info !== undefined) checkMaterial(file.material_info, add);
+  checkLabels(file.metadata?.labels ?? [], add);
   return problems;
+}
+
+function checkLabels(labels: NonNullable<TaskFile["metadata"]["labels"]>, add: AddProblem): void {
+  labels.forEach(({ key }, index) => {
+    if (isReservedLabel(key))
+      add(
+        `/metadata/labels/${index}/key`,
+        "RESERVED",
+        `labels like ${key} belong to the platform and the cluster; choose a key of your own`,
+      );
+  });
 }
 
 function checkImage(image: TaskFile["image_info"], add: AddProblem): void {

@@ -108,7 +108,7 @@ export interface NewCommand<Definition extends CommandDefinition> {
 
 export function commandMessage<Definition extends CommandDefinition>(
   command: NewCommand<Definition>,
-): BusMessage {
+): BusMessage & { readonly payload: string } {
   const { definition, now } = command;
   parseWith(definition.schema, command.data, definition.type);
   const id = command.id ?? newEventId(now);

@@ -1,8 +1,15 @@
-/** An event before it is a row (D5, D6): validated, with its id, subject and headers, so that the relay only copies. */
-import { type DataOf, EVENT_CONTEXTS, type EventDefinition, eventSubject } from "@aiep/contracts";
+/** An event or a command before it is a row (D5, D6): validated, with its id, subject and headers, so that the relay only copies. */
+import {
+  type CommandDefinition,
+  type DataOf,
+  EVENT_CONTEXTS,
+  type EventDefinition,
+  eventSubject,
+} from "@aiep/contracts";
 import type * as z from "zod";
 import { newEventId } from "../bus/event-id.ts";
 import { eventHeaders, type Headers, parseWith } from "../bus/message.ts";
+import { commandMessage } from "../bus/publish.ts";
 import { type Sql, sql } from "../sql/sql.ts";
 import { currentTraceparent } from "../telemetry/tracing.ts";
 
@@ -75,6 +82,48 @@ export function newOutboxRecord<Definition extends EventDefinition>(
     }),
     payload: JSON.stringify(data),
     createdAt: now,
+  };
+}
+
+export interface NewOutboxCommand<Definition extends CommandDefinition> {
+  readonly definition: Definition;
+  readonly data: z.input<Definition["schema"]>;
+  /** A UUID: the same id is the same command, whoever sends it how often. */
+  readonly id: string;
+  /** Commands of one aggregate leave in the order of their versions, e.g. submit (1) and stop (2) of one task. */
+  readonly aggregateType: string;
+  readonly aggregateId: string;
+  readonly aggregateVersion: number;
+  readonly groupId: string;
+  readonly correlationId?: string | undefined;
+  readonly traceparent?: string | undefined;
+  readonly env: string;
+  readonly source: string;
+  readonly now: Date;
+}
+
+/** A command to another service (D8) that is sent because, and only if, the transaction is committed. */
+export function newOutboxCommand<Definition extends CommandDefinition>(
+  input: NewOutboxCommand<Definition>,
+): OutboxRecord {
+  const { correlationId, traceparent, aggregateType, aggregateId, aggregateVersion, ...command } = input;
+  const message = commandMessage({
+    ...command,
+    ...(correlationId === undefined ? {} : { correlationId }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  });
+  return {
+    eventId: message.id,
+    stream: message.stream,
+    subject: message.subject,
+    type: input.definition.type,
+    aggregateType,
+    aggregateId,
+    aggregateVersion,
+    groupId: input.groupId,
+    headers: message.headers,
+    payload: message.payload,
+    createdAt: input.now,
   };
 }
 

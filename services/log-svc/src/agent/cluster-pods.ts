@@ -63,7 +63,7 @@ export interface ClusterPodsDeps {
   readonly nodeName: string | undefined;
   readonly log: Logger;
   /** Something about a pod is new. */
-  readonly changed?: (pod: ClusterPod) => void;
+  readonly changed?: (pod: ClusterPod, gone: boolean) => void;
   readonly goneGraceMs?: number;
 }
 
@@ -116,8 +116,9 @@ export class ClusterPods implements PodResolver, AsyncDisposable {
     return this.#reflector.trouble;
   }
 
-  get pods(): readonly ClusterPod[] {
-    return [...this.#byUid.values()].filter(({ goneSince }) => goneSince === undefined).map(({ pod }) => pod);
+  /** The first list is in. */
+  get synced(): Promise<void> {
+    return this.#reflector.synced;
   }
 
   mayBeOurs(name: string): boolean {
@@ -126,8 +127,7 @@ export class ClusterPods implements PodResolver, AsyncDisposable {
   }
 
   roleOf(container: string): ContainerRole {
-    if (modeOf(container) !== undefined) return "node";
-    return container === PREPARE_CONTAINER ? "prepare" : "other";
+    return roleOf(container);
   }
 
   async resolve(folder: string): Promise<PodFile | "foreign" | undefined> {
@@ -145,7 +145,12 @@ export class ClusterPods implements PodResolver, AsyncDisposable {
       // A pod of an earlier life of this agent, gone meanwhile: only a list that is true can say so.
       return this.#synced && this.#reflector.trouble === null;
     }
-    if (container === undefined ? isOver(known) : hasEnded(known.pod, container)) return true;
+    if (
+      container === undefined
+        ? isOver(known.pod, known.goneSince !== undefined)
+        : hasEnded(known.pod, container)
+    )
+      return true;
     const { goneGraceMs = GONE_GRACE_MS } = this.#deps;
     return known.goneSince !== undefined && performance.now() - known.goneSince >= goneGraceMs;
   }
@@ -195,14 +200,14 @@ export class ClusterPods implements PodResolver, AsyncDisposable {
 
   #put(pod: ClusterPod): void {
     this.#byUid.set(pod.metadata.uid, { pod, goneSince: undefined });
-    this.#deps.changed?.(pod);
+    this.#deps.changed?.(pod, false);
   }
 
   #gone(pod: ClusterPod): void {
     const { uid } = pod.metadata;
     this.#byUid.delete(uid); // to the end of the map: the oldest are at its beginning
     this.#byUid.set(uid, { pod, goneSince: performance.now() });
-    this.#deps.changed?.(pod);
+    this.#deps.changed?.(pod, true);
     let surplus =
       [...this.#byUid.values()].filter(({ goneSince }) => goneSince !== undefined).length - MAX_GONE;
     for (const [oldest, { goneSince }] of this.#byUid) {
@@ -226,11 +231,16 @@ export function hasEnded({ spec, status }: ClusterPod, container: string): boole
 const isTerminal = (phase: string): boolean => phase === "Succeeded" || phase === "Failed";
 
 /** Nothing of the pod runs any more, nor will. */
-function isOver({ pod: { status }, goneSince }: Known): boolean {
+export function isOver({ status }: ClusterPod, gone: boolean): boolean {
   const running = [...status.initContainerStatuses, ...status.containerStatuses].some(
     ({ state }) => state.running !== undefined,
   );
-  return !running && (isTerminal(status.phase) || goneSince !== undefined);
+  return !running && (isTerminal(status.phase) || gone);
+}
+
+export function roleOf(container: string): ContainerRole {
+  if (modeOf(container) !== undefined) return "node";
+  return container === PREPARE_CONTAINER ? "prepare" : "other";
 }
 
 function modeOf(container: string): TaskMode | undefined {

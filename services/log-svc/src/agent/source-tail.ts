@@ -48,6 +48,7 @@ export class SourceTail implements AsyncDisposable {
   #position: number;
   #file: FileMark | null;
   #done: boolean;
+  #complete = false;
   #rewind: boolean;
   #pumping: Promise<void> | undefined;
   #again = false;
@@ -131,6 +132,8 @@ export class SourceTail implements AsyncDisposable {
     const { shipper, signal } = this.#deps;
     for (;;) {
       const complete = await this.#deps.isComplete(); // asked before the read (T2)
+      if (complete && !this.#complete) this.#files.folderChanged(); // no watch may be relied on for the last file
+      this.#complete = complete;
       await this.#files.hold();
       const access = this.#deps.access();
       if (access.kind === "leave") await this.#end();

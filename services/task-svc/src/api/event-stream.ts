@@ -1,8 +1,7 @@
 /** `GET /v1/events` (D30): first `ready` with the position it starts after, then an `event` each; never ends by itself. */
 import { AiepError, ROUTES } from "@aiep/contracts";
-import { registerRoute, sse } from "@aiep/service-kit";
+import { registerRoute, sse, type VisibleGroups, visibleGroups } from "@aiep/service-kit";
 import type { FastifyInstance } from "fastify";
-import { type VisibleGroups, visibleGroups } from "../operations/access.ts";
 import { type FollowEventsDeps, followEvents } from "../operations/follow-events.ts";
 
 export function registerEventStream(app: FastifyInstance, deps: FollowEventsDeps): void {

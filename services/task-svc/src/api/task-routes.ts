@@ -1,16 +1,9 @@
 /** Routes of tasks: HTTP in, an operation, a view out. No rule lives here. */
+import { ROUTES, type TaskDetail } from "@aiep/contracts";
 import {
-  AiepError,
-  ROUTES,
-  type RouteDefinition,
-  type TaskDetail,
-  taskDetail as taskDetailSchema,
-} from "@aiep/contracts";
-import {
+  createOnce,
   etag,
-  fingerprintOf,
   type Idempotency,
-  type IdempotencyRequest,
   notModified,
   type Principal,
   type RouteRequest,
@@ -22,7 +15,7 @@ import { copyTask } from "../operations/copy-task.ts";
 import { deleteTask } from "../operations/delete-task.ts";
 import { getHistory, getTask, listTasks, type WaitDeps, waitForTask } from "../operations/read-tasks.ts";
 import { stopTask } from "../operations/stop-task.ts";
-import { previewTask, type SubmitDeps, type SubmitOptions, submitTask } from "../operations/submit-task.ts";
+import { previewTask, type SubmitDeps, submitTask } from "../operations/submit-task.ts";
 import { type WhoamiDeps, whoami } from "../operations/whoami.ts";
 import type { TaskRecord } from "../store/task-store.ts";
 import { taskDetail, taskView } from "./views.ts";
@@ -42,21 +35,26 @@ export function registerTaskRoutes(app: FastifyInstance, deps: TaskRoutesDeps): 
     const { principal, body } = request;
     if (request.query.dry_run)
       return { status: 200, body: taskDetail(await previewTask(deps, principal, body)) };
-    const { detail, replayed } = await createOnce(deps, ROUTES.createTask, request, body, async (options) =>
-      submitTask(deps, principal, body, options),
-    );
+    const { body: detail, replayed } = await createOnce(deps, {
+      route: ROUTES.createTask,
+      request,
+      content: body,
+      view: taskDetail,
+      perform: async (also) => await submitTask(deps, principal, body, { ...contextOf(request), also }),
+    });
     return { body: detail, headers: createdHeaders(detail, replayed) };
   });
 
   registerRoute(app, ROUTES.copyTask, async (request) => {
     const { principal, body, params } = request;
-    const { detail, replayed } = await createOnce(
-      deps,
-      ROUTES.copyTask,
+    const { body: detail, replayed } = await createOnce(deps, {
+      route: ROUTES.copyTask,
       request,
-      { ...body, copy: params.task_id },
-      async (options) => copyTask(deps, principal, params.task_id, body, options),
-    );
+      content: { ...body, copy: params.task_id },
+      view: taskDetail,
+      perform: async (also) =>
+        await copyTask(deps, principal, params.task_id, body, { ...contextOf(request), also }),
+    });
     return { body: detail, headers: createdHeaders(detail, replayed) };
   });
 
@@ -113,53 +111,6 @@ export function registerTaskRoutes(app: FastifyInstance, deps: TaskRoutesDeps): 
 /** The id of the request names the chain of messages it starts (D6). */
 function contextOf(request: { readonly requestId: string; readonly traceparent: string | undefined }) {
   return { correlationId: request.requestId, traceparent: request.traceparent };
-}
-
-type CreateRequest = Pick<
-  RouteRequest<RouteDefinition>,
-  "principal" | "idempotencyKey" | "requestId" | "traceparent"
->;
-
-/**
- * I2: with an Idempotency-Key the answer's row is part of the task's own transaction, so a repetition, also at the same
- * moment or after a restart, gets the first one's answer and creates nothing.
- */
-async function createOnce(
-  { idempotency, clock }: TaskRoutesDeps,
-  route: RouteDefinition,
-  request: CreateRequest,
-  content: unknown,
-  perform: (options: SubmitOptions) => Promise<TaskRecord>,
-): Promise<{ readonly detail: TaskDetail; readonly replayed: boolean }> {
-  const { principal, idempotencyKey: key } = request;
-  const context = contextOf(request);
-  if (key === undefined) return { detail: taskDetail(await perform(context)), replayed: false };
-  const once: IdempotencyRequest = {
-    user: principal.user,
-    route: route.operationId,
-    key,
-    fingerprint: fingerprintOf(content),
-  };
-  let made: TaskDetail | undefined;
-  const answerOf = (record: TaskRecord) => {
-    made ??= taskDetail(record);
-    return { status: route.status, body: made };
-  };
-  const { answer, replayed } = await idempotency.once(once, async () =>
-    answerOf(
-      await perform({
-        ...context,
-        also: (record) => [idempotency.insert(once, answerOf(record), clock())],
-      }),
-    ),
-  );
-  if (!replayed && made !== undefined) return { detail: made, replayed };
-  const stored = taskDetailSchema.safeParse(answer.body);
-  if (!stored.success)
-    throw new AiepError("INTERNAL", "The stored answer of this Idempotency-Key cannot be read.", {
-      cause: stored.error,
-    });
-  return { detail: stored.data, replayed };
 }
 
 function createdHeaders(detail: TaskDetail, replayed: boolean): Record<string, string> {

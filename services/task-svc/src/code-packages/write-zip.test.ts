@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdtempSync } from "node:fs";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -31,9 +31,26 @@ it("unpacks to the same files, whatever text they hold", async () => {
   }
 });
 
+it("makes a script that names its interpreter executable, other files not", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "aiep-zip-"));
+  try {
+    await writeFile(
+      join(dir, "code.zip"),
+      zipTextFiles({ "run.py": "#!/usr/bin/env python3\n", "a.py": "" }),
+    );
+    await unpackCodePackage(join(dir, "code.zip"), join(dir, "code"), DEFAULT_CODE_PACKAGE_LIMITS);
+    const modeOf = async (name: string) => (await stat(join(dir, "code", name))).mode & 0o777;
+    expect([await modeOf("run.py"), await modeOf("a.py")]).toEqual([0o755, 0o644]);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+});
+
 it("makes the same bytes of the same files, in whatever order they are given", () => {
   const one = zipTextFiles({ "main.py": "print(1)\n", "lib/a.py": "A = 1\n" });
   const other = zipTextFiles({ "lib/a.py": "A = 1\n", "main.py": "print(1)\n" });
   expect(other.equals(one)).toBe(true);
-  expect(createHash("sha256").update(one).digest("hex")).toMatchInlineSnapshot(`"30e61b1b271aedaf6df08e6d236b9efa5c952e9dba9a626ed80a3745a41a1606"`);
+  expect(createHash("sha256").update(one).digest("hex")).toMatchInlineSnapshot(
+    `"30e61b1b271aedaf6df08e6d236b9efa5c952e9dba9a626ed80a3745a41a1606"`,
+  );
 });

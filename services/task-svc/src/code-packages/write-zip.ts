@@ -8,6 +8,8 @@ const UTF8_NAMES = 0x800;
 /** 1 January 1980, the first day a zip knows. */
 const FIRST_DAY = 0x21;
 const REGULAR_FILE = 0o100644;
+/** A script that names its interpreter may be run by its own name. */
+const EXECUTABLE_FILE = 0o100755;
 const MADE_BY_UNIX = 3;
 const VERSION = 20;
 
@@ -22,7 +24,7 @@ export function zipTextFiles(files: Readonly<Record<string, string>>): Buffer {
     const common = commonHeader(name, content);
     const local = Buffer.concat([Buffer.from("PK\x03\x04"), common, name, content]);
     locals.push(local);
-    index.push(indexRecord(common, name, offset));
+    index.push(indexRecord(common, name, offset, text.startsWith("#!") ? EXECUTABLE_FILE : REGULAR_FILE));
     offset += local.length;
   }
   const records = Buffer.concat(index);
@@ -42,9 +44,9 @@ function commonHeader(name: Buffer, content: Buffer): Buffer {
   return header;
 }
 
-function indexRecord(common: Buffer, name: Buffer, offset: number): Buffer {
+function indexRecord(common: Buffer, name: Buffer, offset: number, mode: number): Buffer {
   const tail = Buffer.alloc(14); // "comment length" to "offset of the local header"
-  tail.writeUInt32LE((REGULAR_FILE << 16) >>> 0, 6);
+  tail.writeUInt32LE((mode << 16) >>> 0, 6);
   tail.writeUInt32LE(offset, 10);
   return Buffer.concat([Buffer.from("PK\x01\x02"), Buffer.from([VERSION, MADE_BY_UNIX]), common, tail, name]);
 }

@@ -474,6 +474,7 @@ const workloadOf = (taskId: TaskId) => ({
   groupId: factsOf().groupId,
   taskName: "t",
   createdBy: "alice",
+  labels: {},
   spec: specOf(),
   traceparent: undefined,
 });

@@ -6,8 +6,8 @@ import { type Task, workloadRefOf } from "../domain/task.ts";
 export function workloadOf(task: Task): Workload {
   const ref = workloadRefOf(task);
   if (ref === undefined) throw new TypeError("a task without a launch has no workload");
-  const { groupId, name, createdBy, spec, traceparent } = task.facts;
-  return { ...ref, groupId, taskName: name, createdBy, spec, traceparent: traceparent ?? undefined };
+  const { groupId, name, createdBy, spec, labels, traceparent } = task.facts;
+  return { ...ref, groupId, taskName: name, createdBy, spec, labels, traceparent: traceparent ?? undefined };
 }
 
 /** The runtime's sentence when it can never run this; other errors are thrown. */

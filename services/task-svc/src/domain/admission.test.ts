@@ -558,6 +558,22 @@ describe("refused, with the rule and who can change it", () => {
       /Correct/,
     ],
     [
+      "a label that steers the cluster",
+      "VALIDATION_FAILED",
+      {
+        metadata: {
+          labels: [
+            { key: "app.example.com/run", value: "1" },
+            { key: "kueue.x-k8s.io/queue-name", value: "best" },
+          ],
+        },
+      },
+      {},
+      "/task_config/metadata/labels/1/key",
+      /choose a key of your own/,
+      /Correct/,
+    ],
+    [
       "a NUL in a variable",
       "VALIDATION_FAILED",
       { set_envs: { A: "x\0" } },

@@ -31,6 +31,8 @@ export interface Workload extends WorkloadRef {
   readonly taskName: string;
   readonly createdBy: string;
   readonly spec: TaskSpec;
+  /** The user's own. */
+  readonly labels: Readonly<Record<string, string>>;
   /** W3C trace context of the submission; becomes TRACEPARENT in the task's environment. */
   readonly traceparent: string | undefined;
 }

@@ -194,6 +194,7 @@ export function runningMessage(nodes: readonly TaskNodeRecord[]): string {
   const open = nodes.filter((node) => !nodeEnded(node));
   if (open.length === nodes.length)
     return nodes.length === 1 ? "The node runs." : `All ${nodes.length} nodes run.`;
+  if (open.length === 0) return nodes.length === 1 ? "The node has ended." : "All nodes have ended.";
   if (lingerEnd(nodes) !== null) {
     return `worker-0 has succeeded; ${list(open)} may end by themselves within ${LINGER_SECONDS} s.`;
   }

@@ -3,9 +3,8 @@
  * on", so a lost one costs time and no event.
  */
 import type { EventView } from "@aiep/contracts";
-import { WakeUp } from "@aiep/service-kit";
+import { type VisibleGroups, WakeUp } from "@aiep/service-kit";
 import type { EventLog } from "../store/event-log.ts";
-import type { VisibleGroups } from "./access.ts";
 
 export interface AnyChange {
   /** Calls the listener soon after each committed change; returns how to stop. */

@@ -1,15 +1,15 @@
-import { type HistoryEntry, type TaskState, taskId } from "@aiep/contracts";
+import { type HistoryEntry, type TaskId, type TaskState, taskId } from "@aiep/contracts";
+import { type Changes, watchChanges } from "@aiep/service-kit";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { followTask } from "./follow-task.ts";
-import { type TaskChanges, watchTask } from "./watch-task.ts";
 
 const ID = taskId.parse("0".repeat(32));
 
 /** Changes told by hand, and a count of who still listens. */
 function handTold() {
   const listeners = new Set<() => void>();
-  const changes: TaskChanges = {
+  const changes: Changes<TaskId> = {
     subscribe: (_, listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -24,7 +24,7 @@ function handTold() {
 describe("watching a task", () => {
   test("a change between two calls is not missed, several count as one", async () => {
     const { changes, tell } = handTold();
-    using watch = watchTask(changes, ID, new AbortController().signal);
+    using watch = watchChanges(changes, ID, new AbortController().signal);
     tell();
     tell();
     expect(await watch.changed()).toBe(true);
@@ -34,7 +34,7 @@ describe("watching a task", () => {
   });
 
   test("a change nobody told of is found after a while", async () => {
-    using watch = watchTask(handTold().changes, ID, new AbortController().signal, { lookAgainMs: 1 });
+    using watch = watchChanges(handTold().changes, ID, new AbortController().signal, { lookAgainMs: 1 });
     expect(await watch.changed()).toBe(true);
   });
 
@@ -42,7 +42,7 @@ describe("watching a task", () => {
     const { changes, listeners } = handTold();
     const controller = new AbortController();
     {
-      using watch = watchTask(changes, ID, controller.signal);
+      using watch = watchChanges(changes, ID, controller.signal);
       const next = watch.changed();
       controller.abort();
       expect(await next).toBe(false);

@@ -1,10 +1,9 @@
 /** Reading tasks: one, a page, the history, and waiting for a change. */
-import type { HistoryEntry, ListTasksQuery } from "@aiep/contracts";
-import type { Principal } from "@aiep/service-kit";
+import type { HistoryEntry, ListTasksQuery, TaskId } from "@aiep/contracts";
+import { type Changes, type Principal, visibleGroups, watchChanges } from "@aiep/service-kit";
 import { isEnded, type Task } from "../domain/task.ts";
 import type { TaskPage, TaskRecord, TaskStore } from "../store/task-store.ts";
-import { findTask, visibleGroups } from "./access.ts";
-import { type TaskChanges, watchTask } from "./watch-task.ts";
+import { findTask } from "./access.ts";
 
 export interface ReadDeps {
   readonly store: Pick<TaskStore, "get" | "task" | "findByPrefix" | "list" | "history">;
@@ -46,7 +45,7 @@ export interface WaitQuery {
 }
 
 export interface WaitDeps extends ReadDeps {
-  readonly changes: TaskChanges;
+  readonly changes: Changes<TaskId>;
 }
 
 /** Long poll: the task as soon as it is past `afterVersion`, or has ended, or when time is up. */
@@ -63,7 +62,7 @@ export async function waitForTask(
   const isDone = (task: Task) => isEnded(task) || (query.until === "changed" && task.version > afterVersion);
   if (isDone(record.task)) return record;
 
-  using watch = watchTask(
+  using watch = watchChanges(
     deps.changes,
     id,
     AbortSignal.any([signal, AbortSignal.timeout(query.seconds * 1000)]),

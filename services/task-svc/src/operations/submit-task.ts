@@ -7,9 +7,8 @@
  * O3 text files that come with the submit are kept as a package once everything else is admitted; one whose task is not
  *    written then is like any package that no task uses.
  */
-import { createHash } from "node:crypto";
-import { type CodePackageId, hexId, type SubmitTaskBody, type TaskId, taskId } from "@aiep/contracts";
-import { type DirectoryIndex, type Principal, randomHex, type Sql } from "@aiep/service-kit";
+import { type CodePackageId, type SubmitTaskBody, type TaskId, taskId } from "@aiep/contracts";
+import { type DirectoryIndex, type Principal, randomHex, type Sql, taskIdOfCommand } from "@aiep/service-kit";
 import type { CodePackageFacts } from "../domain/admission/facts.ts";
 import { refusalError } from "../domain/admission/refusal.ts";
 import { type Admitted, admit } from "../domain/admission.ts";
@@ -97,7 +96,8 @@ async function prepare(
   const admission = admit({
     body,
     user: principal.user,
-    platformService: principal.isService,
+    // The bus takes commands from services alone, also where they ask for somebody else.
+    platformService: principal.isService || options.commandId !== undefined,
     directory: deps.directory.current(),
     codePackage: await codePackageFacts(deps, body.code_package_id),
   });
@@ -163,8 +163,4 @@ async function codePackageFacts(
 
 function newTaskId(): TaskId {
   return taskId.parse(randomHex(16));
-}
-
-function taskIdOfCommand(commandId: string): TaskId {
-  return taskId.parse(hexId(createHash("sha256").update(`command ${commandId}`).digest()));
 }

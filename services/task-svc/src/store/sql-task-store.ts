@@ -14,6 +14,7 @@ import {
   DuplicateKeyError,
   fromJson,
   OUTBOX_VERSION_KEY,
+  pageOf,
   rowsOf,
   type Sql,
   type SqlPool,
@@ -24,7 +25,7 @@ import type { Resources } from "../domain/quota.ts";
 import type { Task } from "../domain/task.ts";
 import type { Orm } from "./orm.ts";
 import { type CodePackageRow, CodePackageRowSchema, TaskRowSchema } from "./schema.ts";
-import { encodeCursor, listFilter } from "./task-list.ts";
+import { listFilter } from "./task-list.ts";
 import { taskOf } from "./task-row.ts";
 import { insertTask, type OutboxAddress, outboxRows, TASK_AGGREGATE, updateTask } from "./task-statements.ts";
 import type {
@@ -142,10 +143,8 @@ class SqlTaskStore implements TaskStore {
       limit: query.limit + 1,
       disableIdentityMap: true,
     });
-    const page = rows.slice(0, query.limit);
-    const last = page.at(-1);
-    const more = rows.length > page.length && last !== undefined;
-    return { tasks: page.map(taskOf), nextCursor: more ? encodeCursor(last.seq, query) : null };
+    const { items, nextCursor } = pageOf(rows, query);
+    return { tasks: items.map(taskOf), nextCursor };
   }
 
   async history(id: TaskId, afterVersion: number, limit: number): Promise<readonly HistoryEntry[]> {

@@ -1,40 +1,8 @@
-/** Lists of tasks: filters as a MikroORM condition, and cursors that belong to their filter. */
-import { createHash } from "node:crypto";
-import { AiepError, type GroupId, type ListTasksQuery } from "@aiep/contracts";
+/** Lists of tasks: filters as a MikroORM condition. */
+import type { GroupId, ListTasksQuery } from "@aiep/contracts";
+import { decodeCursor } from "@aiep/service-kit";
 import { type FilterQuery, raw } from "@mikro-orm/core";
-import * as z from "zod";
 import type { TaskRow } from "./schema.ts";
-
-const cursorShape = z.strictObject({ seq: z.int().min(1), filter: z.string() });
-
-/** The cursor's filter part: pages of one list share it. */
-function filterHash({ cursor: _cursor, limit: _limit, ...filter }: ListTasksQuery): string {
-  const text = JSON.stringify(Object.entries(filter).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return createHash("sha256").update(text).digest("base64url").slice(0, 16);
-}
-
-export function encodeCursor(seq: number, query: ListTasksQuery): string {
-  return Buffer.from(JSON.stringify({ seq, filter: filterHash(query) })).toString("base64url");
-}
-
-/** Sequence number below which the page begins. */
-function decodeCursor(query: ListTasksQuery): number | undefined {
-  if (query.cursor === undefined) return undefined;
-  const parsed = cursorShape.safeParse(jsonOf(query.cursor));
-  if (!parsed.success) throw new AiepError("BAD_CURSOR", "The cursor is not one of this list's.");
-  if (parsed.data.filter !== filterHash(query)) {
-    throw new AiepError("BAD_CURSOR", "The cursor belongs to a list with other filters.");
-  }
-  return parsed.data.seq;
-}
-
-function jsonOf(cursor: string): unknown {
-  try {
-    return JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
-  } catch {
-    return undefined;
-  }
-}
 
 const oneOf = (values: readonly string[] | undefined) =>
   values === undefined ? undefined : { $in: [...values] };

@@ -10,6 +10,8 @@ export function issueProblems(error: z.ZodError): ManifestProblem[] {
         path: [...path, key],
         detail: `there is no field ${JSON.stringify(key)} here`,
       }));
+    if (issue.code === "invalid_key")
+      return issue.issues.map(({ message }) => ({ path, detail: `the name is not right: ${message}` }));
     return [{ path, detail: issue.message.charAt(0).toLowerCase() + issue.message.slice(1) }];
   });
 }

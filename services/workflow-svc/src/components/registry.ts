@@ -3,10 +3,15 @@
  * asks of it.
  */
 import type { CatalogEntry, ComponentCatalog } from "../domain/definition/index.ts";
+import { approval } from "./approval/component.ts";
 import type { NodeComponent } from "./component.ts";
 import { generalTraining } from "./general-training/component.ts";
+import { createHttp } from "./http/component.ts";
+import type { HttpNodeSettings } from "./http/settings.ts";
 import { noop } from "./noop/component.ts";
 import { createPython, type PythonDeps } from "./python/component.ts";
+import { subWorkflow } from "./sub-workflow/component.ts";
+import { wait } from "./wait/component.ts";
 
 export interface ComponentRegistry {
   /** In the order people see them. */
@@ -17,10 +22,19 @@ export interface ComponentRegistry {
 
 export interface ComponentDeps {
   readonly python: PythonDeps;
+  readonly http: HttpNodeSettings;
 }
 
 export function createRegistry(deps: ComponentDeps): ComponentRegistry {
-  return registryOf([generalTraining, createPython(deps.python), noop]);
+  return registryOf([
+    generalTraining,
+    createPython(deps.python),
+    createHttp(deps.http),
+    subWorkflow,
+    approval,
+    wait,
+    noop,
+  ]);
 }
 
 export function registryOf(components: readonly NodeComponent[]): ComponentRegistry {

@@ -20,6 +20,8 @@ import type {
   RunOrigin,
   RunState,
   TaskId,
+  TaskState,
+  TerminalRunState,
   WorkflowDefinition,
   WorkflowNodeId,
 } from "@aiep/contracts";
@@ -61,13 +63,11 @@ export interface RunFacts {
 export interface NewRun {
   readonly facts: RunFacts;
   readonly definition: WorkflowDefinition;
-  /** Nodes that start out ended: carried over from the base run. */
-  readonly carriedOver: readonly NodeRow[];
   /** The command that asked for it. */
   readonly commandId?: string | undefined;
 }
 
-/** The run's own state beside its nodes. `engine` is the core's, opaque here. */
+/** The run's own state beside its nodes. */
 export interface RunStatus {
   /** Of its last event (D6). */
   readonly version: number;
@@ -76,16 +76,17 @@ export interface RunStatus {
   readonly message: string | null;
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
-  readonly engine: JsonObject;
+  readonly deadlineAt: Date | null;
+  readonly pausedAt: Date | null;
 }
 
-/** A node as it is told to the world, and what the engine keeps beside it (handle, deadlines, …), opaque here. */
+/** A node as it is told to the world, and what its executor must remember (handle of a polled node, …), opaque here. */
 export interface NodeRow {
   readonly view: RunNodeView;
-  readonly engine: JsonObject;
+  readonly executor: Json;
 }
 
-/** An attempt that is over; the current one stands in the node. */
+/** An attempt that another one followed, as it ended; the last stands in the node. */
 export interface AttemptRow {
   readonly key: string;
   readonly attempt: number;
@@ -100,7 +101,7 @@ export interface RunRecord {
 }
 
 /** What the owner loads to go on with a run. */
-export interface LoadedRun {
+export interface LoadedRun extends RunRecord {
   readonly facts: RunFacts;
   readonly status: RunStatus;
   readonly nodes: readonly NodeRow[];
@@ -121,14 +122,39 @@ export type RunRequest =
       readonly comment: string | null;
       readonly values: JsonObject;
     }
-  /** An event of a container task: what it says, by `taskFactOf`. */
-  | { readonly kind: "task"; readonly taskId: TaskId; readonly version: number; readonly event: JsonObject }
-  /** A child run ended. */
-  | { readonly kind: "child_ended"; readonly runId: RunId };
+  /** An event of a container task that reached a replica which does not own the run. */
+  | { readonly kind: "task"; readonly notice: TaskNotice }
+  /** The run of a sub-workflow node ended. */
+  | {
+      readonly kind: "child_ended";
+      readonly node: string;
+      readonly runId: RunId;
+      readonly state: TerminalRunState;
+      readonly message: string | null;
+      readonly outputs: JsonObject;
+    }
+  | { readonly kind: "slots_granted"; readonly node: string; readonly attempt: number };
+
+/** What an event says of a container task that a run waits for. */
+export type TaskNotice =
+  | {
+      readonly what: "status";
+      readonly taskId: TaskId;
+      /** Of the task's event: a newer one tells everything an older one did. */
+      readonly version: number;
+      readonly state: TaskState;
+      readonly reason: string;
+      readonly message: string;
+      readonly outputs: JsonObject;
+    }
+  /** Its submit command was refused. */
+  | { readonly what: "refused"; readonly commandId: string; readonly code: string; readonly detail: string };
 
 export interface StoredRequest {
   readonly id: number;
   readonly runId: RunId;
+  /** How long it has been waiting. */
+  readonly ageMs: number;
   readonly request: RunRequest;
 }
 

@@ -84,6 +84,7 @@ export function workload(stage: Stage, command: string, wanted: Wanted = {}): Wo
     groupId: groupId.parse("conformance"),
     taskName: "conformance",
     createdBy: stage.identity.user,
+    labels: {},
     traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     spec: taskSpec.parse({
       mode,

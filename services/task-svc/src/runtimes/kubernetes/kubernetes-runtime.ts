@@ -11,8 +11,8 @@
  *   downloads           code and material for prepare containers  checks         what a cluster must have
  *
  * K1 Calls for one workload never overlap: a stop during a launch waits for it, and then finds what it made (R3).
- * K2 A stop is written on the job (annotation and `suspend`) before any pod is deleted. Whoever comes later, also
- *    another process, pursues it until no pod is left; a controller that makes one more pod meanwhile changes nothing.
+ * K2 A stop is written on the job before any pod is deleted. Whoever comes later, also another process, pursues it until
+ *    no pod is left and the job is suspended; a controller that makes one more pod meanwhile changes nothing.
  * K3 Under Kueue `suspend` is Kueue's, so a stop deletes the job.
  * K4 A workload is absent only when the API server says so by name.
  */

@@ -63,8 +63,10 @@ export function labelValue(text: string): string {
   return plain === "" ? hash : `${plain}-${hash}`;
 }
 
+/** The platform's own win: they are how it finds what it made. */
 export function labelsOf(workload: Workload, instance: string): Record<string, string> {
   return {
+    ...workload.labels,
     [POD_LABELS.managedBy]: POD_MANAGER,
     [POD_LABELS.instance]: instance,
     [POD_LABELS.taskId]: workload.taskId,

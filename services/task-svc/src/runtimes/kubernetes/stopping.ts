@@ -1,9 +1,12 @@
 /**
- * Stops of workloads (K2, K3): written on the job, then pursued until no pod is left. Each step may be repeated, and
- * by another process.
+ * Stops of workloads (K2, K3): written on the job, then pursued until no pod is left and no controller makes another.
+ * Each step may be repeated, and by another process.
+ *
+ * S1 Pods are deleted before the job is suspended. A controller that suspends ends pods with the time of their own, and
+ *    a kubelet that is at it does not hear of a shorter one.
  */
 import type { KubeClient } from "@aiep/kube";
-import { type JobKind, kindOf, placeOfJob } from "./job-place.ts";
+import { kindOf, placeOfJob } from "./job-place.ts";
 import { KINDS } from "./kinds.ts";
 import { ANNOTATIONS } from "./names.ts";
 import { holds, type Job, type Pod } from "./observe/resources.ts";
@@ -53,21 +56,14 @@ export class Stops {
     this.ordered.delete(key);
   }
 
-  /** Puts the order on the job, unless it is there. Under Kueue the job goes instead: `suspend` is Kueue's. */
+  /** Puts the order on the job, unless it is there. */
   async write(job: Job, order: StopOrder): Promise<void> {
     const written = writtenOn(job);
     if (written !== undefined && deadlineOf(written) <= deadlineOf(order)) return;
-    const { client, cache } = this.deps;
-    const patch = {
-      metadata: { annotations: { [ANNOTATIONS.stop]: JSON.stringify(order) } },
-      spec: suspension(job),
-    };
-    const patched = await client.patch(placeOfJob(job), patch);
-    if (patched !== undefined) cache.putJob(kindOf(job), patched);
-    if (isQueued(job)) await client.remove(placeOfJob(job), { uid: job.metadata.uid });
+    await this.patch(job, { metadata: { annotations: { [ANNOTATIONS.stop]: JSON.stringify(order) } } });
   }
 
-  /** Deletes the pods that are there, with the order's grace; by force those that do not go. */
+  /** Deletes the pods that are there, with the order's grace, by force those that do not go; then nobody makes more (S1). */
   async pursue(key: string): Promise<void> {
     const { client } = this.deps;
     await Promise.all(
@@ -76,6 +72,13 @@ export class Stops {
         await client.remove({ kind: KINDS.Pod, namespace, name }, { uid, graceSeconds });
       }),
     );
+    const job = this.unsuspended(key);
+    if (job === undefined) return;
+    if (isQueued(job)) await client.remove(placeOfJob(job), { uid: job.metadata.uid });
+    else
+      await this.patch(job, {
+        spec: job.kind === "Job" ? { suspend: true } : { runPolicy: { suspend: true } },
+      });
   }
 
   /** Pods whose job is gone, e.g. deleted with its pods left alone: nobody else would end them (I10). */
@@ -97,7 +100,22 @@ export class Stops {
   }
 
   isPursued(key: string): boolean {
-    return this.remaining(key).length > 0;
+    return this.remaining(key).length > 0 || this.unsuspended(key) !== undefined;
+  }
+
+  private async patch(job: Job, patch: object): Promise<void> {
+    const { client, cache } = this.deps;
+    const patched = await client.patch(placeOfJob(job), patch);
+    if (patched !== undefined) cache.putJob(kindOf(job), patched);
+  }
+
+  /** The job, if its controller may still make pods; under Kueue until it is gone: `suspend` is Kueue's. */
+  private unsuspended(key: string): Job | undefined {
+    const job = this.deps.cache.entries.get(key)?.job;
+    if (job === undefined || this.of(key) === undefined || !isOpen(job)) return undefined;
+    if (isQueued(job)) return job.metadata.deletionTimestamp === null ? job : undefined;
+    const suspended = job.kind === "Job" ? job.spec.suspend : job.spec.runPolicy?.suspend;
+    return suspended === true ? undefined : job;
   }
 
   private remaining(key: string): { readonly pod: Pod; readonly graceSeconds: number }[] {
@@ -126,12 +144,6 @@ export function isOpen({ status }: Job): boolean {
 
 const isQueued = ({ metadata }: Job) => metadata.labels["kueue.x-k8s.io/queue-name"] !== undefined;
 const deadlineOf = ({ at, grace_seconds }: StopOrder) => new Date(at).getTime() + grace_seconds * 1000;
-
-function suspension(job: Job): object {
-  if (isQueued(job) || !isOpen(job)) return {};
-  const kind: JobKind = kindOf(job);
-  return kind === "Job" ? { suspend: true } : { runPolicy: { suspend: true } };
-}
 
 /** Still there without an order to go, or with more time than it was to have: controllers delete with the pod's own grace. */
 function needsDelete({ metadata, status }: Pod, order: StopOrder, now: number): boolean {

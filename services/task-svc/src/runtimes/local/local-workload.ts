@@ -18,6 +18,7 @@ const storedWorkload = z.object({
   task_name: z.string(),
   created_by: z.string(),
   spec: taskSpec,
+  labels: z.record(z.string(), z.string()).default({}),
   traceparent: z.string().nullable(),
   /** On 127.0.0.1, one per node: MASTER_PORT is the first. */
   ports: z.array(z.int()),
@@ -44,6 +45,7 @@ export async function storeWorkload(
     task_name: workload.taskName,
     created_by: workload.createdBy,
     spec: workload.spec,
+    labels: { ...workload.labels },
     traceparent: workload.traceparent ?? null,
     ports: [...ports],
   };
@@ -71,6 +73,7 @@ export async function loadWorkload(layout: Layout, folder: string): Promise<Stor
       taskName: stored.task_name,
       createdBy: stored.created_by,
       spec: stored.spec,
+      labels: stored.labels,
       traceparent: stored.traceparent ?? undefined,
     },
   };

@@ -34,6 +34,7 @@ function environment(changes: object, node = "worker-0") {
     groupId: groupId.parse("g"),
     taskName: "t",
     createdBy: "alice",
+    labels: {},
     spec,
     traceparent: undefined,
   };

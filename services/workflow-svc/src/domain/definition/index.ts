@@ -2,11 +2,16 @@
  * Checks of a whole definition, its order, and the difference between two (D20, D21). Pure; nothing recurses on the depth
  * of a graph.
  *
- *   parseDefinition(json)                  → { ok, definition } | { ok: false, problems }   shape and limits of single values
- *   checkDefinition(definition, context)   → DefinitionProblem[]                            everything that needs the graph
- *   effectiveEdges(definition)             → { main, finally }                              declared edges and implied ones
- *   nodeReferences(node, catalog)          → References                                     what a node reads
- *   diffDefinitions(before, after)         → DefinitionDiff
+ *   shape.ts        any JSON → a definition, or what is wrong with its shape and size
+ *   check.ts        what needs the whole graph; check-*.ts one subject each; graph.ts the algorithms
+ *   read-node.ts    what a node reads; edges.ts the edges that follow from it
+ *   diff.ts         two definitions, field by field
+ *   catalog.ts      what is asked of node kinds; problem.ts what a fault is
  */
 export type { CatalogEntry, ComponentCatalog, ManifestProblem, SubWorkflowReference } from "./catalog.ts";
+export { type CheckContext, checkDefinition, hasErrors, type SubWorkflowFacts } from "./check.ts";
+export { diffDefinitions } from "./diff.ts";
+export { type EffectiveEdge, type EffectiveEdges, effectiveEdges } from "./edges.ts";
 export { type DefinitionProblem, PROBLEM_CODES, type ProblemCode } from "./problem.ts";
+export { nodeReferences } from "./read-node.ts";
+export { type ParsedDefinition, parseDefinition } from "./shape.ts";

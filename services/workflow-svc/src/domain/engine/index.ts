@@ -1,10 +1,32 @@
-/**
- * The engine's core. In use:
- *
- *   buildRunGraph(input: GraphInput): { ok: true; graph } | { ok: false; problem }   graph.ts: mode, selection, carried nodes
- *   newRun(graph): Run                                                               run.ts
- *   advance(run, facts, now, env): Advance<Input>                                    advance.ts
- *   outstanding(run): Decision<never>[]                                              advance.ts, after a rebuild: stops
- *   runColumns(phase), nodeView(record), records(run), rebuild(graph, snapshot)      view.ts, run.ts
- *   statusEvents(identity, before, advance), replay(graph, events)                   replay.ts
- */
+/** The engine's core (D21). `model.ts` says how the shell uses it. */
+export { advance, outstanding } from "./advance.ts";
+export { type BuiltGraph, buildRunGraph, type Edge, type GraphInput, type GraphProblem } from "./graph.ts";
+export type {
+  Advance,
+  ApprovalTerms,
+  AttemptOutcome,
+  BaseNode,
+  Decision,
+  DropReason,
+  EngineEnv,
+  Evaluated,
+  Fact,
+  GraphNode,
+  Json,
+  Ms,
+  NodeKey,
+  NodeRecord,
+  NodeState,
+  NodeTraits,
+  Outputs,
+  Prepared,
+  RunColumns,
+  RunGraph,
+  RunPhase,
+  RunSnapshot,
+  Scope,
+  StopReason,
+} from "./model.ts";
+export { type RunIdentity, replay, type StatusEvent, statusEvents } from "./replay.ts";
+export { newRun, type Run, records } from "./run.ts";
+export { nodeView, rebuild, runColumns } from "./view.ts";

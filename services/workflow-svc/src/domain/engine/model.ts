@@ -85,7 +85,7 @@ export interface RunGraph {
 /** How a node ended in the base run of a rerun. */
 export type BaseNode = Pick<
   RunNodeView,
-  "state" | "reason" | "outputs" | "task_id" | "child_run_id" | "ready_at" | "started_at" | "finished_at"
+  "state" | "reason" | "outputs" | "task_id" | "child_run_id" | "started_at" | "finished_at"
 >;
 
 /** How an approval ends by itself. */
@@ -121,9 +121,11 @@ interface Active extends Work, Told {
 }
 interface Ended extends Work, Told {
   readonly finishedAt: Ms;
+  /** The run whose result this is: carried over, or found in the cache. */
+  readonly fromRunId: RunId | null;
 }
 
-export type NodeState =
+export type OpenNodeState =
   | { readonly state: "Waiting" }
   | { readonly state: "Ready"; readonly attempt: number; readonly readyAt: Ms }
   | ({ readonly state: "Queued" } & Active)
@@ -132,15 +134,23 @@ export type NodeState =
   | ({ readonly state: "Suspended"; readonly readyAt: Ms; readonly startedAt: Ms } & Work &
       Told &
       ApprovalTerms)
-  | ({ readonly state: "UpForRetry"; readonly failure: FailureClass; readonly retryAt: Ms } & Work & Told)
-  /** `fromRunId`: the run it was carried over from. */
-  | ({ readonly state: "Succeeded"; readonly outputs: Outputs; readonly fromRunId: RunId | null } & Ended)
-  | ({ readonly state: "Cached"; readonly outputs: Outputs; readonly fromRunId: RunId } & Ended)
-  | ({ readonly state: "Failed"; readonly failure: FailureClass; readonly fromRunId: RunId | null } & Ended)
-  | ({ readonly state: "TimedOut"; readonly fromRunId: RunId | null } & Ended)
+  /** `finishedAt`: end of the attempt that failed. */
+  | ({
+      readonly state: "UpForRetry";
+      readonly failure: FailureClass;
+      readonly finishedAt: Ms;
+      readonly retryAt: Ms;
+    } & Work &
+      Told);
+export type EndedNodeState =
+  | ({ readonly state: "Succeeded"; readonly outputs: Outputs } & Ended)
+  | ({ readonly state: "Cached"; readonly outputs: Outputs } & Ended)
+  | ({ readonly state: "Failed"; readonly failure: FailureClass } & Ended)
+  | ({ readonly state: "TimedOut" } & Ended)
   | ({ readonly state: "Cancelled" } & Ended)
-  | ({ readonly state: "Skipped"; readonly fromRunId: RunId | null } & Ended)
+  | ({ readonly state: "Skipped" } & Ended)
   | ({ readonly state: "UpstreamFailed" } & Ended);
+export type NodeState = OpenNodeState | EndedNodeState;
 
 /** `deadlineAt`: when the run's time is over, once all other nodes ended that of `finally`. A pause shifts it. */
 export type RunPhase =

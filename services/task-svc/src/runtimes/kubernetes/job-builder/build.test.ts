@@ -3,6 +3,7 @@ import { taskSpec } from "@aiep/contracts";
 import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import type { Workload } from "../../../domain/runtime.ts";
+import { LABELS } from "../names.ts";
 import { problemsOf, type Schema } from "../testing/schemas.ts";
 import { factsOf, role, workloadOf } from "../testing/workloads.ts";
 import { type BuildFacts, buildJob, type JobObject, specHash } from "./build.ts";
@@ -134,6 +135,17 @@ test("the schemas find what an API server would refuse or drop", () => {
   const withField = (field: object) => ({ kind: job.kind, spec: Object.assign({}, job.spec, field) });
   expect(problemsOf("PyTorchJob", withField({ jobRestartLimit: 1 }))[0]).toContain("jobRestartLimit");
   expect(problemsOf("PyTorchJob", withField({ nprocPerNode: 2 }))[0]).toContain("nprocPerNode");
+});
+
+test("the user's labels are on job and pods, and never in the place of the platform's", () => {
+  const labels = { team: "vision", "example.org/run": "7", [LABELS.taskId]: "somebody else's" };
+  const { job } = buildJob(workloadOf({}, { labels }), factsOf("ns-plain"));
+  for (const metadata of [job.metadata, ...templatesOf(job).map((template) => template.metadata)])
+    expect(metadata?.labels).toMatchObject({
+      team: "vision",
+      "example.org/run": "7",
+      [LABELS.taskId]: workloadOf().taskId,
+    });
 });
 
 test("of N DDP nodes one is the master, and a lonely master has no worker entry", () => {

@@ -11,8 +11,8 @@ import { resourcesOf } from "./resources.ts";
 import { type Downloads, prepareScript, startScript, TOKEN_VARIABLE } from "./scripts.ts";
 import { storageOf } from "./volumes.ts";
 
-/** A stop may ask for up to an hour; every stop names its own, shorter, time when it deletes the pods. */
-export const MAX_GRACE_SECONDS = 3600;
+/** What a pod gets that somebody else ends, e.g. a drain; a stop names its own time when it deletes the pods. */
+const GRACE_SECONDS = 30;
 /** One argument of execve holds 128 KiB; a character of the command takes up to three bytes and `$` two. */
 const CHUNK = 30_000;
 const PORTS = {
@@ -50,7 +50,7 @@ export function podTemplate(
       restartPolicy: "Never",
       automountServiceAccountToken: false,
       enableServiceLinks: false,
-      terminationGracePeriodSeconds: MAX_GRACE_SECONDS,
+      terminationGracePeriodSeconds: GRACE_SECONDS,
       securityContext: {
         runAsUser: uid,
         runAsGroup: gid,

@@ -59,6 +59,7 @@ export function workloadOf(spec: Partial<TaskSpec> = {}, changes: Partial<Worklo
     groupId: groupId.parse("vision"),
     taskName: "first steps",
     createdBy: "ana",
+    labels: {},
     traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     spec: taskSpec.parse({
       mode: "Standalone",

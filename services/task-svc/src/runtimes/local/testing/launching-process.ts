@@ -23,6 +23,7 @@ await runtime.launch({
   groupId: group_id,
   taskName: "killed",
   createdBy: "conformance",
+  labels: {},
   spec,
   traceparent: undefined,
 });

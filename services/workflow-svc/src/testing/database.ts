@@ -1,0 +1,39 @@
+/** A migrated workflow-svc database of its own, with its stores. */
+import { testDatabase } from "@aiep/dev-servers";
+import { CommitQueue, createSqlPool, type SqlPool } from "@aiep/service-kit";
+import { migrate } from "../store/migrate.ts";
+import { openOrm } from "../store/orm.ts";
+import { createOwnedRuns, type OwnedRuns } from "../store/owned-runs.ts";
+import type { RunStore } from "../store/run-store.ts";
+import { createRunStore } from "../store/sql-run-store.ts";
+
+export interface StoreFixture extends AsyncDisposable {
+  readonly url: string;
+  readonly pool: SqlPool;
+  readonly commits: CommitQueue;
+  readonly store: RunStore;
+  readonly owned: OwnedRuns;
+}
+
+export async function openTestStore(): Promise<StoreFixture> {
+  await using opened = new AsyncDisposableStack();
+  const database = opened.use(await testDatabase());
+  const pool = opened.use(createSqlPool({ url: database.url, connectionLimit: 4 }));
+  const orm = await openOrm(database.url);
+  try {
+    await migrate(orm, pool);
+  } finally {
+    await orm.close();
+  }
+  const commits = opened.adopt(new CommitQueue({ pool }), async (each) => await each.close());
+  const deps = { pool, commits, address: { env: "test", source: "/aiep/workflow-svc" } };
+  const stack = opened.move();
+  return {
+    url: database.url,
+    pool,
+    commits,
+    store: createRunStore(deps),
+    owned: createOwnedRuns(deps),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
