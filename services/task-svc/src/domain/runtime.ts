@@ -71,6 +71,8 @@ export interface RuntimeCheck {
   readonly name: string;
   readonly status: "pass" | "warn" | "fail";
   readonly message: string;
+  /** The one namespace it is about. */
+  readonly namespace?: string;
 }
 
 export interface Runtime {

@@ -125,17 +125,24 @@ export async function nodesNow(stage: Stage, ref: WorkloadRef): Promise<readonly
   return observation.kind === "present" ? observation.nodes : [];
 }
 
+/** Machines that are busy with much else are slow, and not wrong. */
+const PATIENCE = { timeoutMs: 60_000 };
+
 export async function untilNodes(
   stage: Stage,
   ref: WorkloadRef,
   claim: string,
   holds: (nodes: readonly NodeObservation[]) => boolean,
 ): Promise<readonly NodeObservation[]> {
-  return await waitFor(claim, async () => {
-    const nodes = await nodesNow(stage, ref);
-    if (nodes.length > 0 && holds(nodes)) return nodes;
-    throw new Error(JSON.stringify(nodes.map(({ name, state, message }) => [name, state, message])));
-  });
+  return await waitFor(
+    claim,
+    async () => {
+      const nodes = await nodesNow(stage, ref);
+      if (nodes.length > 0 && holds(nodes)) return nodes;
+      throw new Error(JSON.stringify(nodes.map(({ name, state, message }) => [name, state, message])));
+    },
+    PATIENCE,
+  );
 }
 
 const over: readonly NodeObservation["state"][] = ["Succeeded", "Failed", "Stopped"];
@@ -153,7 +160,7 @@ export async function untilRunning(stage: Stage, ref: WorkloadRef): Promise<read
 }
 
 export async function untilLog(stage: Stage, of: Workload, node = worker0): Promise<NodeLog> {
-  return await waitFor(`the log of ${node} is complete`, () => stage.logOf(of, node));
+  return await waitFor(`the log of ${node} is complete`, () => stage.logOf(of, node), PATIENCE);
 }
 
 /** The user's own lines: what comes after the platform's. */

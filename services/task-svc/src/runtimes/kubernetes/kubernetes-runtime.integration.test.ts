@@ -1,41 +1,24 @@
 import { waitFor } from "@aiep/dev-servers";
 import { answer, failure } from "@aiep/kube/testing";
-import { createLogger } from "@aiep/service-kit";
 import { expect, test } from "vitest";
-import type { Observation } from "../../domain/runtime.ts";
 import { KINDS } from "./kinds.ts";
-import { KubernetesRuntime, type KubernetesRuntimeDeps } from "./kubernetes-runtime.ts";
+import type { KubernetesRuntimeDeps } from "./kubernetes-runtime.ts";
 import { ANNOTATIONS, labelsOf } from "./names.ts";
 import { type FakeCluster, openFakeCluster } from "./testing/fake-cluster.ts";
+import { INSTANCE, openTestRuntime } from "./testing/fake-runtime.ts";
 import { ended, NAME, running } from "./testing/objects.ts";
-import { DIRECTORY, role, workloadOf } from "./testing/workloads.ts";
-
-const INSTANCE = "aiep-test";
+import { role, workloadOf } from "./testing/workloads.ts";
 
 async function openRuntime(cluster: FakeCluster, changes: Partial<KubernetesRuntimeDeps> = {}) {
-  const seen: Observation[] = [];
-  const runtime = new KubernetesRuntime({
-    connection: cluster.api.connection,
-    directory: () => DIRECTORY,
-    downloads: {
-      grantFor: () => ({ downloads: { code: undefined, material: undefined }, downloadToken: "" }),
-    },
-    instance: INSTANCE,
-    prepareImage: "busybox:1",
-    log: createLogger({ service: "task-svc", level: "silent" }),
-    now: () => new Date(),
-    requestsPerSecond: 1000,
-    keepSeconds: 0,
-    ...changes,
-  });
-  await runtime.start((observation) => seen.push(observation));
+  const opened = await openTestRuntime(cluster, changes);
+  const { runtime } = opened;
   const untilStates = async (...states: string[]) =>
     await waitFor(`nodes are ${states.join(", ")}`, async () => {
       const found = await runtime.observe(task);
       expect(found.kind === "present" ? found.nodes.map(({ state }) => state) : [found.kind]).toEqual(states);
       return found;
     });
-  return { runtime, seen, untilStates, [Symbol.asyncDispose]: async () => await runtime.close() };
+  return { ...opened, untilStates };
 }
 
 const task = workloadOf();

@@ -118,9 +118,9 @@ export class KubernetesRuntime implements Runtime {
     for (const kind of JOB_KINDS) this.#watches.open(kind, this.#cache.jobs(kind), ours);
     this.#watches.open("Pod", this.#cache.pods, ours);
     this.#watches.open("Event", this.#cache.events, { fieldSelector: "type=Warning" });
-    this.#watchGangs();
     const synced = this.#watches.synced([...JOB_KINDS, "Pod"]);
     await within(START_TIMEOUT_MS, synced, () => this.#unavailable());
+    this.#watchGangs(); // what they tell is of jobs that are known
     this.#ticking ??= setInterval(() => this.#tick(), TICK_MS).unref();
   }
 
@@ -187,7 +187,7 @@ export class KubernetesRuntime implements Runtime {
   async checks(): Promise<readonly RuntimeCheck[]> {
     return await runtimeChecks({
       client: this.#client,
-      namespaces: this.#deps.directory().namespaces,
+      directory: this.#deps.directory(),
       watches: this.#watches.troubles(),
     });
   }
@@ -224,13 +224,13 @@ export class KubernetesRuntime implements Runtime {
   #observeKnown(key: string): Observation | undefined {
     const entry = this.#cache.entries.get(key);
     if (entry?.job === undefined || !this.#retention.isKnown(entry)) return undefined;
-    const { job, ref, pods, events, podGroup } = entry;
+    const { job, ref, pods, events, podGroup, queued } = entry;
     const planned = plan.parse(JSON.parse(job.metadata.annotations[ANNOTATIONS.plan] ?? "null"));
     const own = [...pods.values()].filter(({ pod }) => pod.metadata.namespace === job.metadata.namespace);
     const stop = this.#stops.of(key);
     const now = this.#deps.now();
     const rooms = this.#rooms.known;
-    const seen = observe({ ref, plan: planned, job, stop, pods: own, events, podGroup, rooms, now });
+    const seen = observe({ ref, plan: planned, job, stop, pods: own, events, podGroup, queued, rooms, now });
     if (seen.waiting?.reason === "Unschedulable") this.#rooms.want(key);
     return seen;
   }
@@ -254,6 +254,7 @@ export class KubernetesRuntime implements Runtime {
     if (gangs.has("volcano")) this.#watches.open("VolcanoPodGroup", this.#cache.podGroups, ours);
     if (gangs.has("scheduler-plugins"))
       this.#watches.open("CoschedulingPodGroup", this.#cache.podGroups, ours);
+    if (gangs.has("kueue")) this.#watches.open("KueueWorkload", this.#cache.queued);
   }
 
   /** What a successor, or a controller that made one more pod, leaves to do (K2). */

@@ -129,7 +129,7 @@ export class Stops {
       .filter(({ gone }) => !gone)
       .map(({ pod }) => pod)
       .filter((pod) => (overdue ? pod.metadata.deletionTimestamp !== null : needsDelete(pod, order, now)))
-      .map((pod) => ({ pod, graceSeconds: overdue ? 0 : graceSeconds }));
+      .map((pod) => ({ pod, graceSeconds: overdue ? 0 : hasBegun(pod) ? graceSeconds : MIN_GRACE_SECONDS }));
   }
 }
 
@@ -144,6 +144,10 @@ export function isOpen({ status }: Job): boolean {
 
 const isQueued = ({ metadata }: Job) => metadata.labels["kueue.x-k8s.io/queue-name"] !== undefined;
 const deadlineOf = ({ at, grace_seconds }: StopOrder) => new Date(at).getTime() + grace_seconds * 1000;
+
+/** Before its command runs there is nothing to clean up, and an init container may not listen. */
+const hasBegun = ({ status }: Pod): boolean =>
+  status.containerStatuses.some(({ state }) => state.running != null);
 
 /** Still there without an order to go, or with more time than it was to have: controllers delete with the pod's own grace. */
 function needsDelete({ metadata, status }: Pod, order: StopOrder, now: number): boolean {

@@ -9,7 +9,6 @@ import type { Observation, Workload } from "../../domain/runtime.ts";
 import {
   dataMount,
   MASTER_LAST,
-  nodesNow,
   untilEnded,
   untilLog,
   untilRunning,
@@ -39,18 +38,6 @@ async function untilWaiting(stage: ClusterStage, task: Workload, reason: string,
     PATIENT,
   );
 }
-
-const ended = async (stage: ClusterStage, task: Workload) =>
-  await waitFor(
-    "every node has ended",
-    async () => {
-      const nodes = await nodesNow(stage, task);
-      const open = nodes.filter(({ state }) => state === "Pending" || state === "Running");
-      if (nodes.length > 0 && open.length === 0) return nodes;
-      throw new Error(JSON.stringify(nodes));
-    },
-    PATIENT,
-  );
 
 async function podsOf({ api, namespace }: ClusterStage, task: Workload): Promise<string[]> {
   const labels = encodeURIComponent(`${LABELS.taskId}=${task.taskId}`);
@@ -98,13 +85,16 @@ describe.skipIf(kubeconfig === "")("a task that cannot start says why, and stops
     await stage.runtime.launch(task);
     await untilWaiting(stage, task, reason, words);
     await stage.runtime.stop(task, { graceSeconds: 1 });
-    expect(await ended(stage, task)).toMatchObject([{ state: "Stopped", startedAt: null }]);
+    expect(await untilEnded(stage, task)).toMatchObject([{ state: "Stopped", startedAt: null }]);
   });
 
   test("a quota of the cluster that is used up, and the task starts by itself when it is raised", async () => {
     await using stage = await openClusterStage(kubeconfig);
     const quotas = `/api/v1/namespaces/${stage.namespace}/resourcequotas`;
     await stage.api.create(quotas, { metadata: { name: "small" }, spec: { hard: { pods: "0" } } });
+    await waitFor("the quota counts", async () =>
+      JSON.stringify(await stage.api.get(`${quotas}/small`)).includes('"used"'),
+    );
     const task = workload(stage, "true");
     await stage.runtime.launch(task);
     await untilWaiting(
@@ -114,7 +104,7 @@ describe.skipIf(kubeconfig === "")("a task that cannot start says why, and stops
       /quota small: asked for pods=1, in use pods=0, limit pods=0/,
     );
     await stage.api.patch(`${quotas}/small`, { spec: { hard: { pods: "9" } } });
-    expect(await ended(stage, task)).toMatchObject([{ state: "Succeeded" }]);
+    expect(await untilEnded(stage, task)).toMatchObject([{ state: "Succeeded" }]);
   });
 });
 
@@ -130,7 +120,7 @@ describe.skipIf(kubeconfig === "")("a task that loses its place ends, and says h
       kind: "Eviction",
       metadata: { name: first },
     });
-    const [master, ...others] = await ended(stage, task);
+    const [master, ...others] = await untilEnded(stage, task);
     expect(master).toMatchObject({ state: "Failed", reason: "Evicted" });
     expect(master?.message).toMatch(
       /evicted, e\.g\. because its machine is being drained; submit the task again/,
@@ -149,7 +139,7 @@ describe.skipIf(kubeconfig === "")("a task that loses its place ends, and says h
     await untilRunning(stage, task);
     const [pod = ""] = await podsOf(stage, task);
     await stage.api.remove(`/api/v1/namespaces/${stage.namespace}/pods/${pod}`);
-    expect(await ended(stage, task)).toMatchObject([{ state: "Failed", reason: "RemovedFromOutside" }]);
+    expect(await untilEnded(stage, task)).toMatchObject([{ state: "Failed", reason: "RemovedFromOutside" }]);
   });
 
   test("a job that somebody deleted is absent, told to the sink", async () => {
@@ -175,7 +165,7 @@ describe.skipIf(kubeconfig === "")("a task that loses its place ends, and says h
       await stage.api.patch(`/api/v1/nodes/${name}`, {
         spec: { taints: [{ key: "node.kubernetes.io/out-of-service", effect: "NoExecute" }] },
       });
-    const [node] = await ended(stage, task);
+    const [node] = await untilEnded(stage, task);
     expect(node).toMatchObject({ state: "Failed", reason: "NodeLost", exitCode: null });
     expect(node?.message).toMatch(/machine went away .* submit the task again/);
   });
@@ -190,7 +180,7 @@ describe.skipIf(kubeconfig === "" || restart === "")("the training operator", ()
     await untilRunning(stage, task);
     await promisify(execFile)(restart, ["operator", "--kill"]);
     stage.storage.write("go", "");
-    expect(await ended(stage, task)).toMatchObject([{ state: "Succeeded" }, { state: "Succeeded" }]);
+    expect(await untilEnded(stage, task)).toMatchObject([{ state: "Succeeded" }, { state: "Succeeded" }]);
     expect(userText(await untilLog(stage, task))).toBe("rank 0\n");
     const next = workload(stage, "true", { mode: "DDP" });
     await stage.runtime.launch(next);

@@ -37,7 +37,7 @@ export class Watches {
   }
 
   async synced(names: readonly KindName[]): Promise<void> {
-    await Promise.all(names.map((name) => this.#reflectors.get(name)?.synced));
+    await Promise.all(names.map(async (name) => await this.#reflectors.get(name)?.synced));
   }
 
   /** Per kind what is wrong with its watch, or null. */

@@ -10,12 +10,23 @@ import type { WorkloadRef } from "../../domain/runtime.ts";
 import type { JobKind } from "./job-place.ts";
 import { keyOf, refOfName } from "./names.ts";
 import type { SeenPod } from "./observe/observe.ts";
-import { event, type Job, job, type KubeEvent, type PodGroup, pod, podGroup } from "./observe/resources.ts";
+import {
+  event,
+  type Job,
+  job,
+  type KubeEvent,
+  type PodGroup,
+  pod,
+  podGroup,
+  type Queued,
+  queued,
+} from "./observe/resources.ts";
 
 export interface Entry {
   readonly ref: WorkloadRef;
   job: Job | undefined;
   podGroup: PodGroup | undefined;
+  queued: Queued | undefined;
   readonly pods: Map<string, SeenPod>;
   events: KubeEvent[];
 }
@@ -67,6 +78,15 @@ export class WorkloadCache {
     },
     changed: (object) => this.putEvent(object),
     deleted: () => undefined,
+  };
+
+  /** All of the cluster's: they do not carry our labels, their owners' names say whose they are. */
+  readonly queued: ReflectorHandler = {
+    replace: (items) => {
+      for (const item of items) this.putQueued(item, false);
+    },
+    changed: (object) => this.putQueued(object, false),
+    deleted: (object) => this.putQueued(object, true),
   };
 
   readonly podGroups: ReflectorHandler = {
@@ -123,6 +143,15 @@ export class WorkloadCache {
     this.moved(keyOf(ref));
   }
 
+  private putQueued(object: unknown, gone: boolean): void {
+    const parsed = queued.parse(object);
+    const ref = parsed.metadata.ownerReferences.map(({ name }) => refOfName(name)).find(Boolean);
+    const entry = ref && this.entries.get(keyOf(ref)); // other people's make no workload
+    if (ref === undefined || entry === undefined) return;
+    entry.queued = gone ? undefined : parsed;
+    this.moved(keyOf(ref));
+  }
+
   private putPodGroup(object: unknown): void {
     const parsed = podGroup.parse(object);
     const entry = this.entryOf(parsed.metadata.name);
@@ -137,7 +166,14 @@ export class WorkloadCache {
     const key = keyOf(ref);
     const known = this.entries.get(key);
     if (known !== undefined) return known;
-    const entry: Entry = { ref, job: undefined, podGroup: undefined, pods: new Map(), events: [] };
+    const entry: Entry = {
+      ref,
+      job: undefined,
+      podGroup: undefined,
+      queued: undefined,
+      pods: new Map(),
+      events: [],
+    };
     this.entries.set(key, entry);
     return entry;
   }

@@ -28,6 +28,7 @@ function facts(mode: "Standalone" | "DDP" | "PS-Worker", changes: Partial<Facts>
     pods: [],
     events: [],
     podGroup: undefined,
+    queued: undefined,
     rooms: undefined,
     now: new Date(LATER),
     ...changes,

@@ -17,7 +17,7 @@ import type { NodeObservation, Observation, WorkloadRef } from "../../../domain/
 import { nodeOfPod } from "../names.ts";
 import { nodesOf, type Plan, type StopOrder } from "../plan.ts";
 import { type JobEnd, observeNode, withFailure } from "./node.ts";
-import { holds, type Job, type KubeEvent, type Pod, type PodGroup } from "./resources.ts";
+import { holds, type Job, type KubeEvent, type Pod, type PodGroup, type Queued } from "./resources.ts";
 import type { Room } from "./room.ts";
 import { waitingOfJob, waitingOfPod } from "./waiting.ts";
 
@@ -36,6 +36,7 @@ export interface Facts {
   /** Warnings about the job and its pods, oldest first. */
   readonly events: readonly KubeEvent[];
   readonly podGroup: PodGroup | undefined;
+  readonly queued: Queued | undefined;
   /** The cluster's machines, if they were looked at. */
   readonly rooms: readonly Room[] | undefined;
   readonly now: Date;

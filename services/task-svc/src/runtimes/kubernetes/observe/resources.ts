@@ -109,6 +109,18 @@ export const podGroup = z.object({
 });
 export type PodGroup = z.infer<typeof podGroup>;
 
+/** Kueue's word on a job that waits in one of its queues. */
+export const queued = z.object({
+  metadata: metadata.extend({
+    ownerReferences: many(z.object({ kind: z.string(), name: z.string() })),
+  }),
+  status: z
+    .object({ conditions: many(condition) })
+    .nullish()
+    .transform((status) => status ?? { conditions: [] }),
+});
+export type Queued = z.infer<typeof queued>;
+
 export const event = z.object({
   metadata,
   involvedObject: z.object({

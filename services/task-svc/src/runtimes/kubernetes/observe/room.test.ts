@@ -60,6 +60,7 @@ describe("room", () => {
       pods: [{ pod: podOf({ status: unscheduled(said) }), gone: false }],
       events: [],
       podGroup: undefined,
+      queued: undefined,
       rooms,
       now: new Date(LATER),
     }).waiting?.message;

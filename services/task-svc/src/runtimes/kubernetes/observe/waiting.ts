@@ -23,11 +23,7 @@ export function waitingOfJob(facts: Facts, podCount: number): Why | undefined {
   const wanted = nodesOf(plan).length;
   const refused = latest(facts.events, (event) => /^FailedCreate/.test(event.reason));
   if (podCount < wanted && refused !== undefined) return creationRefused(refused);
-  if ((job.spec.suspend ?? job.spec.runPolicy?.suspend) === true)
-    return {
-      reason: "Queued",
-      message: "Kueue keeps the task in its queue until there is room for all of its nodes.",
-    };
+  if ((job.spec.suspend ?? job.spec.runPolicy?.suspend) === true) return waitingInQueue(facts);
   const gang = waitingOfGang(facts);
   if (gang !== undefined) return gang;
   if (podCount > 0 || job.kind === "Job" || job.status.conditions.length > 0) return undefined;
@@ -36,6 +32,19 @@ export function waitingOfJob(facts: Facts, podCount: number): Why | undefined {
   return {
     reason: "ConfigError",
     message: `The cluster has the ${job.kind} and nobody works on it: the training operator is missing, stopped, or not watching the namespace ${job.metadata.namespace}. Ask a platform administrator; aiepctl doctor says what is there.`,
+  };
+}
+
+function waitingInQueue({ queued }: Facts): Why {
+  const conditions = queued?.status.conditions ?? [];
+  const said =
+    holds(conditions, "Evicted")?.message ??
+    conditions.find(({ type, status }) => type === "QuotaReserved" && status === "False")?.message;
+  const message = "Kueue keeps the task in its queue until there is room for all of its nodes";
+  return {
+    reason: "Queued",
+    message:
+      said === undefined ? `${message}.` : `${message}; wait, or ask for less. It says: ${short(said)}`,
   };
 }
 

@@ -16,7 +16,6 @@ const rule = z.object({
   resources: z.array(z.string()),
   verbs: z.array(z.string()),
 });
-export type Rule = z.infer<typeof rule>;
 const role = z.object({
   kind: z.literal("ClusterRole"),
   metadata: z.object({ name: z.string() }),
