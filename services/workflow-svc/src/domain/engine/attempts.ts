@@ -1,8 +1,8 @@
 /** What happens to the attempts of a node: facts of its executor, answers to questions, failure and retry. */
 import type { FailureClass } from "@aiep/contracts";
 import type { AttemptOutcome, DropReason, Fact, Ms } from "./model.ts";
-import { enqueue, isHeld, type Run, recordOf, recount, type Slot } from "./run.ts";
-import { becomeReady, end, isOwnClock, stop, type Turn, transition, workOf } from "./turn.ts";
+import { enqueue, isHeld, question, type Run, recordOf, recount, type Slot } from "./run.ts";
+import { becomeReady, end, isOwnClock, releaseSlots, stop, type Turn, transition, workOf } from "./turn.ts";
 
 type AttemptFact = Extract<Fact, { readonly key: string }>;
 /** Undefined: the fact had its effect. */
@@ -116,6 +116,7 @@ function fail<Input>(
     return;
   }
   const { now } = turn;
+  releaseSlots(turn, slot);
   transition(turn, slot, {
     state: "UpForRetry",
     ...work,
@@ -153,7 +154,7 @@ function cacheChecked<Input>(
   hit: Extract<Fact, { type: "cache_checked" }>["hit"],
 ): Dropped {
   const { run, now } = turn;
-  if (slot.state.state !== "Ready" || slot.cacheChecked || isHeld(run)) return "not_expected";
+  if (slot.state.state !== "Ready" || question(slot) !== "cache" || isHeld(run)) return "not_expected";
   slot.cacheChecked = true;
   slot.asked = false;
   recount(run, slot);

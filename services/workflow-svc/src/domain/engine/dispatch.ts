@@ -20,13 +20,15 @@ export function dispatch<Input>(turn: Turn<Input>): boolean {
     const slot = next(run.startQueue);
     if (slot === undefined) break;
     start(turn, slot);
+    if (turn.ended.length > 0) return true;
   }
   while (run.active + run.asked < parallelism) {
     const slot = next(run.askQueue);
     if (slot === undefined) break;
     ask(turn, slot);
+    if (turn.ended.length > 0) return true;
   }
-  return turn.ended.length > 0;
+  return false;
 }
 
 /** The first that may: children of a full family wait with it. */

@@ -254,7 +254,7 @@ export type Decision<Input> =
       readonly slots: number;
       readonly priority: number;
     } & OfAttempt)
-  /** Slots, or the wish for them, are given back: the node ended, or the run pauses before it started. */
+  /** Slots, or the wish for them, are given back: the attempt ended, or the run pauses before it started. */
   | { readonly type: "release_slots"; readonly key: NodeKey; readonly pool: string }
   /** This attempt is over and another follows: `record` shows it as it ended (UpForRetry). The last one stands in the node. */
   | ({ readonly type: "attempt_over"; readonly record: NodeRecord } & OfAttempt);

@@ -14,8 +14,8 @@ import type { Advance, RunColumns, RunGraph, RunPhase } from "./model.ts";
 import type { Run } from "./run.ts";
 import { nodeView, rebuild, runColumns } from "./view.ts";
 
-/** Of the nodes of one event, as JSON: half of what a NATS server takes by default. */
-const BYTES_PER_EVENT = 512 * 1024;
+/** Of the nodes of one event, as JSON: the stream takes messages of 256 KiB. */
+const BYTES_PER_EVENT = 160 * 1024;
 
 export type RunIdentity = Pick<
   RunStatusData,

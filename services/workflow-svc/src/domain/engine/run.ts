@@ -153,7 +153,7 @@ export function derive(run: Run): void {
     for (const child of slot.family?.children ?? []) deriveSlot(run, child);
     deriveSlot(run, slot);
   }
-  run.inFinally = run.openMain === 0 && hasBegun(run);
+  run.inFinally = run.openMain === 0 && hasBegun(run) && run.graph.nodes.length > run.graph.mainCount;
 }
 
 export function hasBegun({ phase }: Run): boolean {
@@ -169,9 +169,9 @@ function deriveSlot(run: Run, slot: Slot): void {
   if (state.state === "Ready") enqueue(run, slot);
 }
 
-/** Slots are held from the start of the first attempt to the end of the last. */
+/** Slots are held by an attempt, not through the backoff between two: idle GPUs help nobody. */
 function holdsSlots({ state }: NodeState): boolean {
-  return state === "Queued" || state === "Running" || state === "Suspended" || state === "UpForRetry";
+  return state === "Queued" || state === "Running" || state === "Suspended";
 }
 
 /** A slot has just ended: its downstreams, its family and the run count it. */
