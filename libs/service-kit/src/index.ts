@@ -4,6 +4,7 @@
  * lifecycle · failpoints
  */
 
+export { zipTextFiles } from "./archive/zip-text-files.ts";
 export { type BackoffOptions, backoffMs } from "./async/backoff.ts";
 export { createLimiter, type Limiter } from "./async/limiter.ts";
 export { pause, WakeUp, within } from "./async/wait.ts";

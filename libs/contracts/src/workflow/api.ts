@@ -257,7 +257,15 @@ export const workflowBundle = z.strictObject({
 });
 export type WorkflowBundle = z.infer<typeof workflowBundle>;
 
-export const BUNDLE_REFERENCES = ["namespace", "storage_root", "image", "proxy_user", "group"] as const;
+/** Names that belong to one installation. */
+export const BUNDLE_REFERENCES = [
+  "namespace",
+  "storage_root",
+  "image",
+  "proxy_user",
+  "code_package",
+  "experiment",
+] as const;
 const renames = z.record(z.string(), z.string()).default({});
 export const importBundleBody = z.strictObject({
   bundle: jsonObject,
@@ -270,7 +278,10 @@ export const importBundleBody = z.strictObject({
       storage_roots: renames,
       images: renames,
       proxy_users: renames,
-      groups: renames,
+      /** Code packages do not travel: upload them here first. */
+      code_packages: renames,
+      /** Of sub-workflow nodes. */
+      experiments: renames,
     })
     .prefault({}),
 });
@@ -301,6 +312,8 @@ export const compiledView = z.object({
   name: z.string(),
   /** YAML, several documents separated by `---`. */
   document: z.string(),
+  /** KFP: Secrets that have to be in the run's namespace before it starts, as YAML. */
+  secrets: z.string(),
   inexpressible: z.array(
     z.object({
       severity: z.enum(["refusal", "note"]),
@@ -311,19 +324,36 @@ export const compiledView = z.object({
   ),
 });
 
+const bilingual = z.object({ zh: z.string(), en: z.string() });
 /** A node kind as forms need it (D23). */
 export const componentView = z.object({
   kind: componentKind,
-  title: z.string(),
-  description: z.string(),
-  /** `task` runs as a container task, `engine` inside workflow-svc. */
-  runs: z.enum(["task", "engine"]),
-  /** flowjson types that are read as this kind, the one written first. */
-  job_types: z.array(z.string()),
-  /** JSON Schema (2020-12) of the manifest, with UI hints under `x-ui`. */
+  title: bilingual,
+  summary: bilingual,
+  category: z.string(),
+  /** `task` runs as a container task; `polled` asks another system now and then; the others run inside workflow-svc. */
+  execution: z.enum(["task", "in-process", "polled", "timer", "approval", "child-run"]),
+  /** JSON Schema (2020-12) of the manifest. */
   manifest_schema: z.record(z.string(), z.unknown()),
-  /** Values every node of the kind leaves behind. */
-  outputs: z.array(z.object({ name: z.string(), description: z.string() })),
+  /** Fields in the order a form shows them, `path` dotted below the manifest (`[]` any entry of a list). */
+  form: z.object({
+    groups: z.array(z.object({ id: z.string(), title: bilingual })),
+    fields: z.array(
+      z.object({
+        path: z.string(),
+        label: bilingual,
+        widget: z.string(),
+        group: z.string(),
+        placeholder: z.string().optional(),
+        unit: bilingual.optional(),
+      }),
+    ),
+  }),
+  /** Texts in which `${UPPER_CASE}` belongs to the shell. */
+  script_fields: z.array(z.string()),
+  /** Outputs that every node of the kind leaves; null: the manifest tells. */
+  outputs: z.array(z.string()).nullable(),
+  example: z.record(z.string(), z.unknown()),
 });
 export type ComponentView = z.infer<typeof componentView>;
 

@@ -3,11 +3,11 @@ import { mkdtempSync } from "node:fs";
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { zipTextFiles } from "@aiep/service-kit";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { DEFAULT_CODE_PACKAGE_LIMITS } from "./limits.ts";
 import { unpackCodePackage } from "./unpack.ts";
-import { zipTextFiles } from "./write-zip.ts";
 
 it("unpacks to the same files, whatever text they hold", async () => {
   const dir = mkdtempSync(join(tmpdir(), "aiep-zip-"));

@@ -2,9 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import { AiepError, type CodePackageId, codePackageId, type GroupId, hexId } from "@aiep/contracts";
-import { type Principal, requireMember, visibleGroups } from "@aiep/service-kit";
+import { type Principal, requireMember, visibleGroups, zipTextFiles } from "@aiep/service-kit";
 import type { CodePackageFiles, ReceiveOptions } from "../code-packages/package-files.ts";
-import { zipTextFiles } from "../code-packages/write-zip.ts";
 import type { CodePackage, TaskStore } from "../store/task-store.ts";
 
 export interface CodePackageDeps {

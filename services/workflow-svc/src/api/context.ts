@@ -1,0 +1,17 @@
+/** What routes of this service share. */
+import { MAX_WORKFLOW_BYTES } from "@aiep/contracts";
+import type { CreateOnceDeps } from "@aiep/service-kit";
+import type { OperationDeps } from "../operations/deps.ts";
+
+export interface RouteDeps extends OperationDeps, CreateOnceDeps {}
+
+/** A definition as text inside a JSON string needs escapes: twice its own limit is always enough for what is accepted. */
+export const DEFINITION_BODY = { bodyBytes: 2 * MAX_WORKFLOW_BYTES };
+
+/** The id of the request names the chain of messages it starts (D6). */
+export function contextOf(request: { readonly requestId: string; readonly traceparent: string | undefined }) {
+  return { correlationId: request.requestId, traceparent: request.traceparent };
+}
+
+export const replayedHeader = (replayed: boolean): Record<string, string> =>
+  replayed ? { "idempotent-replayed": "true" } : {};
