@@ -6,7 +6,7 @@ import { workspaces } from "./scripts/lib/workspaces.ts";
  * `<name>:cluster` (a real Kubernetes API, KUBECONFIG).
  * Sources are resolved through the private condition `aiep:source`, so no build precedes a test run.
  */
-const WITH_CLUSTER = ["task-svc", "tests"];
+const WITH_CLUSTER = ["task-svc", "workflow-svc", "tests"];
 const databases = `${import.meta.dirname}/libs/dev-servers/src/global-setup.ts`;
 const conditions = ["aiep:source", "node", "import", "default"];
 
