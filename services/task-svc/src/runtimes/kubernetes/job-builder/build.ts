@@ -83,7 +83,9 @@ export function buildJob(workload: Workload, facts: BuildFacts): Built {
 function jobOf(workload: Workload, facts: BuildFacts): JobObject {
   const { spec } = workload;
   const metadata = metadataOf(workload, facts);
-  const suspended = facts.stopped === undefined ? {} : { suspend: true };
+  // Under Kueue it waits to be let in, also while nobody is there who would say so.
+  const waits = facts.stopped !== undefined || facts.namespace.gang === "kueue";
+  const suspended = waits ? { suspend: true } : {};
   const runPolicy: RunPolicy = { cleanPodPolicy: "Running", ...suspended };
   const replica = (role: TaskSpec["roles"][number], replicas = role.count): Replica => ({
     replicas,

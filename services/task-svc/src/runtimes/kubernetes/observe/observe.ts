@@ -16,7 +16,7 @@ import type { NodeName, TaskReason } from "@aiep/contracts";
 import type { NodeObservation, Observation, WorkloadRef } from "../../../domain/runtime.ts";
 import { nodeOfPod } from "../names.ts";
 import { nodesOf, type Plan, type StopOrder } from "../plan.ts";
-import { type JobEnd, observeNode, withFailure } from "./node.ts";
+import { type JobEnd, observeNode, short, withFailure } from "./node.ts";
 import { holds, type Job, type KubeEvent, type Pod, type PodGroup, type Queued } from "./resources.ts";
 import type { Room } from "./room.ts";
 import { waitingOfJob, waitingOfPod } from "./waiting.ts";
@@ -55,8 +55,22 @@ export function observe(facts: Facts): Extract<Observation, { kind: "present" }>
     const why = waitingOfPod({ node, seen, facts });
     return why === undefined ? observed : { ...observed, ...why };
   });
-  const nodes = facts.stop === undefined ? withFailure(own, pods, end, facts.plan) : own;
+  const told = facts.stop === undefined ? withFailure(own, pods, end, facts.plan) : own;
+  const nodes = evictedFromQueue(told, facts.queued);
   return { kind: "present", ref: facts.ref, nodes, waiting: whyWaiting(facts, nodes, pods) };
+}
+
+/** Kueue takes a place away by suspending the job: its pods vanish without a word of their own. */
+function evictedFromQueue(
+  nodes: readonly NodeObservation[],
+  queued: Queued | undefined,
+): readonly NodeObservation[] {
+  const evicted = queued && holds(queued.status.conditions, "Evicted");
+  if (!evicted) return nodes;
+  const message = `Kueue took its place away; submit the task again. It says: ${short(evicted.message)}`;
+  return nodes.map((node) =>
+    node.reason === "RemovedFromOutside" ? { ...node, reason: "Evicted", message } : node,
+  );
 }
 
 function podsByNode({ plan, job, pods }: Facts): ReadonlyMap<NodeName, SeenPod> {

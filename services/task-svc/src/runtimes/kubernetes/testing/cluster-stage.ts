@@ -27,7 +27,7 @@ import { decodeCri } from "../../local/logs/testing/decode-cri.ts";
 import { startDownloads } from "../downloads.ts";
 import { KubernetesRuntime, type KubernetesRuntimeDeps } from "../kubernetes-runtime.ts";
 import { CONTAINERS, keyOf } from "../names.ts";
-import { openAccount } from "./service-account.ts";
+import { deployedRoles, openAccount, type Role } from "./service-account.ts";
 
 const POD_LOGS = "/var/log/pods";
 const COPY_MS = 20;
@@ -46,7 +46,11 @@ export interface ClusterStage extends Stage {
 export interface ClusterStageOptions {
   /** Of the namespace in the directory. */
   readonly namespace?: Partial<NonNullable<DirectoryInput["namespaces"]>[number]>;
+  /** Storage roots beside the stage's own. */
+  readonly storageRoots?: DirectoryInput["storage_roots"];
   readonly runtime?: Partial<KubernetesRuntimeDeps>;
+  /** Default: what is deployed. */
+  readonly roles?: readonly Role[];
 }
 
 export async function openClusterStage(
@@ -68,12 +72,14 @@ export async function openClusterStage(
     users: [],
     groups: [],
     namespaces: [{ name: namespace, quota: { cpu: 100, memory_gb: 100 }, ...options.namespace }],
-    storage_roots: [{ path: "/ceph/conformance", host_path: store }],
+    storage_roots: [{ path: "/ceph/conformance", host_path: store }, ...(options.storageRoots ?? [])],
   });
   const api = opening.use(openKubeApi(kubeconfig));
   await api.create("/api/v1/namespaces", { metadata: { name: namespace } });
   opening.defer(async () => await api.remove(`/api/v1/namespaces/${namespace}`));
-  const account = opening.use(await openAccount({ api, kubeconfig, namespace, dir }));
+  const account = opening.use(
+    await openAccount({ api, kubeconfig, namespace, dir, roles: options.roles ?? deployedRoles() }),
+  );
   const downloads = opening.adopt(
     await startDownloads({
       host: ownAddress(),

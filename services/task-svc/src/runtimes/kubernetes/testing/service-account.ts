@@ -38,10 +38,9 @@ export async function openAccount(options: {
   readonly kubeconfig: string;
   readonly namespace: string;
   readonly dir: string;
-  /** Default: what is deployed. */
-  readonly roles?: readonly Role[];
+  readonly roles: readonly Role[];
 }): Promise<Account> {
-  const { api, kubeconfig, namespace, dir, roles = deployedRoles() } = options;
+  const { api, kubeconfig, namespace, dir, roles } = options;
   await using opening = new AsyncDisposableStack();
   const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
   await api.create(accounts, { metadata: { name: "aiep-task-svc" } });
