@@ -9,6 +9,8 @@ export interface DevServersConfig {
   readonly mysqld: string | undefined;
   /** AIEP_S3_SERVER: a Versity S3 gateway. */
   readonly s3Server: string | undefined;
+  /** AIEP_LINKIS_SERVER: a stand-in for Linkis. */
+  readonly linkisServer: string | undefined;
   /** AIEP_KWOK: the program that simulates nodes of a Kubernetes cluster. */
   readonly kwok: string | undefined;
   /** AIEP_CLUSTER_BIN: where a test cluster's programs are, if one was built here. */
@@ -48,6 +50,7 @@ export function loadConfig(env: Env = process.env): DevServersConfig {
     natsServer: read(env, "AIEP_NATS_SERVER"),
     mysqld: read(env, "AIEP_MYSQLD"),
     s3Server: read(env, "AIEP_S3_SERVER"),
+    linkisServer: read(env, "AIEP_LINKIS_SERVER"),
     kwok: read(env, "AIEP_KWOK"),
     clusterPrograms: read(env, "AIEP_CLUSTER_BIN") ?? join(cacheDir, "aiep-cluster/bin"),
     testDatabaseUrl: read(env, "AIEP_TEST_DATABASE_URL"),

@@ -25,9 +25,17 @@ export { type ApiFault, type FaultProxy, openFaultProxy, type SeenCall } from ".
 export { type KubeApi, KubeApiError, openKubeApi } from "./kubernetes/kube-api.ts";
 export { kubeconfigText, readAccess } from "./kubernetes/kubeconfig.ts";
 export { findKwok, type SimulatedNodes, startSimulatedNodes } from "./kubernetes/simulated-nodes.ts";
+export {
+  type LinkisFault,
+  type LinkisOptions,
+  type LinkisServer,
+  type LinkisTable,
+  startLinkis,
+} from "./linkis.ts";
 export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export type { NatsUser } from "./nats-config.ts";
 export { freePort, portIsFree } from "./port.ts";
 export { type S3Server, startS3 } from "./s3.ts";
 export { testDatabase } from "./shared-database.ts";
 export { type WaitOptions, waitFor } from "./wait.ts";
+export { createTokenSigner, type TokenSigner } from "./token-signer.ts";
