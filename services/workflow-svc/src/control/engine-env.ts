@@ -56,7 +56,10 @@ export interface RunEnvDeps {
   readonly dice?: () => number;
 }
 
-export type RunEnv = EngineEnv<StartInput>;
+export interface RunEnv extends EngineEnv<StartInput> {
+  /** An output of the workflow, over its nodes and parameters. */
+  output(text: string, scope: Scope): Evaluation;
+}
 
 export function createRunEnv(
   facts: RunFacts,
@@ -88,13 +91,13 @@ export function createRunEnv(
   const expressions = new Map<string, Expression | { readonly detail: string }>();
   const fields = new Map<string, ScriptFields>();
 
-  const scopeOf = ({ definition: { id, name } }: GraphNode, scope: Scope): ValueScope => ({
+  const scopeOf = (node: GraphNode | null, scope: Scope): ValueScope => ({
     ...scope,
     parameters: facts.parameters,
     run,
-    self: { id, name },
+    ...(node === null ? {} : { self: { id: node.definition.id, name: node.definition.name } }),
   });
-  const evaluate = (text: string, node: GraphNode, scope: Scope): Evaluation => {
+  const evaluate = (text: string, node: GraphNode | null, scope: Scope): Evaluation => {
     let expression = expressions.get(text);
     if (expression === undefined) {
       const compiled = compileExpression(text);
@@ -164,6 +167,7 @@ export function createRunEnv(
         : { ok: true, value: { input: value } };
     },
     dice,
+    output: (text, scope) => evaluate(text, null, scope),
   };
 }
 

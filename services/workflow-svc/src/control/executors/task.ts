@@ -21,7 +21,7 @@ import { type Attempt, type AttemptRef, type Executor, ended } from "./executor.
 import { succeededWith } from "./outcomes.ts";
 
 const SUBMIT = "submit";
-const STOP = "stop";
+export const STOP = "stop";
 /** Commands of one task leave in order: submit is the first. */
 const TASK_COMMANDS_AGGREGATE = "task-commands";
 
