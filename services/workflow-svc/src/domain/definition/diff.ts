@@ -33,8 +33,10 @@ function asJson(definition: WorkflowDefinition): JsonObject {
 const isObject = (value: Json | undefined): value is { [key: string]: Json } =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-const idOf = (item: JsonObject) => String(item["id"]);
-const nameOf = (item: JsonObject) => String(item["name"]);
+const text = (value: Json | undefined) => (typeof value === "string" ? value : JSON.stringify(value));
+const idOf = (item: JsonObject) => text(item["id"]);
+const nameOf = (item: JsonObject) => text(item["name"]);
+const endsOf = (item: JsonObject) => `${text(item["source"])} -> ${text(item["target"])}`;
 
 const SECTIONS = new Set(["parameters", "nodes", "edges", "finally", "outputs"]);
 
@@ -80,12 +82,7 @@ function edges(
   after: readonly WorkflowEdge[],
 ): DefinitionChange[] {
   const list = (all: readonly WorkflowEdge[]): Json => JSON.parse(JSON.stringify(all));
-  return keyed(
-    what,
-    list(before),
-    list(after),
-    ({ source, target }) => `${String(source)} -> ${String(target)}`,
-  );
+  return keyed(what, list(before), list(after), endsOf);
 }
 
 function finale(

@@ -24,6 +24,7 @@ export const PROBLEM_CODES = [
   "SUB_WORKFLOW",
   "TIME_ZONE",
   "NO_NODES",
+  "IMPORT",
 ] as const;
 export type ProblemCode = (typeof PROBLEM_CODES)[number];
 

@@ -67,19 +67,19 @@ export function nodeReferences(
   definition: Pick<WorkflowDefinition, "parameters">,
   catalog: ComponentCatalog,
 ): References {
-  const { reads, directories, ...rest } = readNode(node, readContext(catalog, definition.parameters));
+  const { reads, parameters, dates, item } = readNode(node, readContext(catalog, definition.parameters));
   const outputs = reads.flatMap(({ node: id, output }) =>
     output === undefined ? [] : [{ node: id, output }],
   );
   return {
-    parameters: rest.parameters,
+    parameters,
     outputs: outputs.filter(
       ({ node: id, output }, at) =>
         outputs.findIndex((each) => each.node === id && each.output === output) === at,
     ),
     states: new Set(reads.flatMap((read) => (read.output === undefined ? [read.node] : []))),
-    dates: rest.dates,
-    item: rest.item,
+    dates,
+    item,
   };
 }
 

@@ -55,10 +55,15 @@ function absurd(value: unknown): DefinitionProblem | undefined {
       undefined,
       `A workflow has at most ${MAX_WORKFLOW_NODES} nodes, this one has ${nodes.length}; use for_each or sub-workflows.`,
     );
-  const bytes = new TextEncoder().encode(JSON.stringify(value)).byteLength;
+  const bytes = new TextEncoder().encode(JSON.stringify(value, withoutForeign)).byteLength;
   if (bytes > MAX_WORKFLOW_BYTES)
     return problemAt("LIMIT", [], undefined, `The workflow has ${bytes} bytes, at most 8 MiB are taken.`);
   return undefined;
+}
+
+/** What an imported flow brought along is bounded where it is read; it must not halve what a workflow may hold. */
+function withoutForeign(key: string, value: unknown): unknown {
+  return key === "foreign" ? undefined : value;
 }
 
 export function problemAt(

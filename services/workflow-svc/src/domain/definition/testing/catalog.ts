@@ -39,7 +39,7 @@ const child: CatalogEntry = {
   scriptFields: [],
   outputs: "any",
   subWorkflow: ({ manifest: { experiment, parameters } }) => ({
-    experiment: String(experiment),
+    experiment: typeof experiment === "string" ? experiment : "",
     versionName: undefined,
     parameters: typeof parameters === "object" && parameters !== null ? Object.keys(parameters) : [],
   }),
