@@ -4,14 +4,13 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CONSUMERS, STREAMS, type TaskId } from "@aiep/contracts";
-import { freePort, startNats, testDatabase, waitFor } from "@aiep/dev-servers";
+import { CONSUMERS, STREAMS, type TaskId, TOKEN_AUDIENCE } from "@aiep/contracts";
+import { createTokenSigner, freePort, startNats, testDatabase, waitFor } from "@aiep/dev-servers";
 import { applyTopology, connectBus, createSqlPool, type NatsRole, natsPermissions } from "@aiep/service-kit";
 import { LiveTail } from "../ingest/live-tail.ts";
 import { LogIndex } from "../store/log-index.ts";
 import { openDirectoryStore } from "../store/objects/directory.ts";
 import { EVERYTHING, log, readEverything } from "./log-stack.ts";
-import { createSigner } from "./tokens.ts";
 
 const ROLES: readonly NatsRole[] = ["task-svc", "log-svc", "log-agent", "topology"];
 
@@ -41,7 +40,7 @@ export async function startPrograms() {
   });
   const podsDir = join(dir, "pods");
   await mkdir(podsDir);
-  const signer = createSigner();
+  const signer = createTokenSigner(TOKEN_AUDIENCE);
   await writeFile(join(dir, "jwks.json"), signer.jwks);
   await writeFile(join(dir, "directory.yaml"), DIRECTORY);
   const common = (role: NatsRole, port: number) => ({

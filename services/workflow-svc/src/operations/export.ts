@@ -1,6 +1,8 @@
 /** A version as a file: flowjson, a zip of it, or the native form as JSON or YAML. */
 import type { EXPORT_FORMATS, WorkflowDefinition } from "@aiep/contracts";
 import type { Principal } from "@aiep/service-kit";
+import { stringify } from "yaml";
+import { writeFlowJson } from "../domain/flowjson/index.ts";
 import type { OperationDeps } from "./deps.ts";
 import { getVersion } from "./experiments.ts";
 import { writeArchive } from "./flowjson-archive.ts";
@@ -22,7 +24,7 @@ export async function exportVersion(
 ): Promise<ExportedFile> {
   const { experiment, definition } = await getVersion(deps, principal, written, versionName);
   const name = `${experiment.name.replace(/[^A-Za-z0-9_-]+/g, "-").slice(0, 60)}-${versionName}`;
-  return { ...rendered(definition, format, name) };
+  return rendered(definition, format, name);
 }
 
 function rendered(definition: WorkflowDefinition, format: Format, name: string): ExportedFile {
@@ -33,11 +35,23 @@ function rendered(definition: WorkflowDefinition, format: Format, name: string):
         contentType: "application/json; charset=utf-8",
         content: `${JSON.stringify(definition, null, 2)}\n`,
       };
-    default:
+    case "yaml":
+      return {
+        name: `${name}.yaml`,
+        contentType: "application/yaml; charset=utf-8",
+        content: stringify(definition, { lineWidth: 0, aliasDuplicateObjects: false }),
+      };
+    case "flowjson":
+      return {
+        name: `${name}.flowjson`,
+        contentType: "application/json; charset=utf-8",
+        content: writeFlowJson(definition),
+      };
+    case "flowjson_zip":
       return {
         name: `${name}.zip`,
         contentType: "application/zip",
-        content: writeArchive(JSON.stringify(definition)),
+        content: writeArchive(writeFlowJson(definition)),
       };
   }
 }

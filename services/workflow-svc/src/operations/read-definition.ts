@@ -3,8 +3,15 @@
  * (issue 6, "What bad input gets").
  */
 import type { ExperimentId, GroupId, WorkflowDefinition, WorkflowNodeId } from "@aiep/contracts";
-import { checkDefinition, type DefinitionProblem, parseDefinition } from "../domain/definition/index.ts";
+import { parse as parseYaml } from "yaml";
+import {
+  checkDefinition,
+  type DefinitionProblem,
+  type ParsedDefinition,
+  parseDefinition,
+} from "../domain/definition/index.ts";
 import type { DefinitionRef } from "../domain/experiment.ts";
+import { readFlowJson } from "../domain/flowjson/index.ts";
 import { digestOf } from "../store/definitions.ts";
 import type { OperationDeps } from "./deps.ts";
 import { refuseErrors } from "./problems.ts";
@@ -101,9 +108,29 @@ async function check(
   });
 }
 
-function parse(source: DefinitionSource): ReadDefinition {
-  const parsed = parseDefinition(source.definition ?? { nodes: [] });
-  return parsed.ok
-    ? { definition: parsed.definition, name: undefined, problems: [] }
-    : { definition: undefined, name: undefined, problems: parsed.problems };
+function parse({ definition, flowjson, yaml }: DefinitionSource): ReadDefinition {
+  if (flowjson !== undefined) {
+    const read = readFlowJson(flowjson);
+    return read.ok ? read : { definition: undefined, name: undefined, problems: read.problems };
+  }
+  const read = yaml === undefined ? parseDefinition(definition) : readNative(yaml);
+  return read.ok
+    ? { definition: read.definition, name: undefined, problems: [] }
+    : { definition: undefined, name: undefined, problems: read.problems };
+}
+
+/** Native YAML: anchors bounded, so that a few bytes never become a billion. */
+function readNative(text: string): ParsedDefinition {
+  try {
+    return parseDefinition(parseYaml(text, { maxAliasCount: 100 }));
+  } catch (error) {
+    const detail = error instanceof Error ? (error.message.split("\n")[0] ?? "") : "";
+    const problem: DefinitionProblem = {
+      severity: "error",
+      code: "SHAPE",
+      pointer: "",
+      detail: `This is no YAML: ${detail}`,
+    };
+    return { ok: false, problems: [problem] };
+  }
 }
