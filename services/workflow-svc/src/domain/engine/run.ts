@@ -204,7 +204,17 @@ export function recount(run: Run, slot: Slot): void {
   const family = slot.parent?.family;
   if (family === undefined || family === null || was.busy === now.busy) return;
   family.busy += Number(now.busy) - Number(was.busy);
-  if (was.busy) unpark(run, family);
+  if (was.busy) passOn(run, slot);
+}
+
+/** A child does not take the place that it had, or was offered: the next of its parked siblings may. */
+export function passOn(run: Run, { parent }: Slot): void {
+  const parked = parent?.family?.parked;
+  for (let next = parked?.pop(); next !== undefined; next = parked?.pop()) {
+    if (!isCurrent(next)) continue;
+    enqueue(run, next.slot);
+    return;
+  }
 }
 
 function occupancy(slot: Slot): Occupancy {
@@ -218,14 +228,6 @@ function occupancy(slot: Slot): Occupancy {
       return slot.asked || slot.pool === "granted" ? { active: false, asked: slot.asked, busy: true } : IDLE;
     default:
       return IDLE;
-  }
-}
-
-function unpark(run: Run, family: Family): void {
-  for (let next = family.parked.pop(); next !== undefined; next = family.parked.pop()) {
-    if (!isCurrent(next)) continue;
-    enqueue(run, next.slot);
-    return;
   }
 }
 

@@ -17,7 +17,7 @@ import type {
   StopReason,
 } from "./model.ts";
 import { endingOf } from "./rules.ts";
-import { arm, countEnding, enqueue, type Run, recordOf, recount, type Slot } from "./run.ts";
+import { arm, countEnding, enqueue, passOn, type Run, recordOf, recount, type Slot } from "./run.ts";
 
 export interface Turn<Input> {
   readonly run: Run;
@@ -41,7 +41,7 @@ export function transition<Input>(turn: Turn<Input>, slot: Slot, next: NodeState
   if (endingOf(slot.node, slot.state) !== undefined) {
     throw new Error(`${slot.key} ended as ${slot.state.state} and cannot become ${next.state}`);
   }
-  const entersReady = next.state === "Ready" && slot.state.state !== "Ready";
+  const wasReady = slot.state.state === "Ready";
   slot.state = next;
   if (next.state !== "Ready") slot.asked = false;
   turn.changed.add(slot);
@@ -52,7 +52,8 @@ export function transition<Input>(turn: Turn<Input>, slot: Slot, next: NodeState
     turn.ended.push(slot);
   }
   recount(run, slot);
-  if (entersReady) enqueue(run, slot);
+  if (next.state === "Ready" && !wasReady) enqueue(run, slot);
+  if (wasReady && next.state !== "Ready" && !slot.counted.busy) passOn(run, slot);
 }
 
 /** The node's next attempt may start as soon as there is room. */

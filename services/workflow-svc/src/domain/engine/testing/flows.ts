@@ -91,7 +91,7 @@ const no = (reason: string) => ({ ok: false, reason, message: reason }) as const
 
 /**
  * `condition`: `true`, `false`, `error`; of a child `item odd`, `item not 2` (an error at 2). `for_each.items`: a list, or
- * any text for an error. `manifest`: `bad` cannot be prepared, `approval_seconds` and `on_timeout` of approvals.
+ * any text for an error. `manifest`: `bad` cannot be prepared (true: never; else for that item), `approval_seconds` and `on_timeout` of approvals.
  */
 export const env: EngineEnv<Read> = {
   condition: (node, scope) => {
@@ -115,7 +115,8 @@ export const env: EngineEnv<Read> = {
   },
   prepare: ({ node }, _attempt, scope, now) => {
     const { manifest } = node.definition;
-    if (manifest["bad"] === true) return no("bad_manifest");
+    const { bad } = manifest;
+    if (bad === true || (bad !== undefined && bad === scope.iteration?.item)) return no("bad_manifest");
     const reads: Record<string, unknown> = {};
     for (const id of Array.isArray(manifest["reads"]) ? manifest["reads"] : []) {
       reads[String(id)] = scope.node(nodeId(String(id))) ?? null;

@@ -7,7 +7,11 @@ const MAX_NODES = 7;
 
 /** Mostly what is usual, so that runs get far. */
 const rarely = <T>(value: fc.Arbitrary<T>, weight = 1): fc.Arbitrary<T | undefined> =>
-  fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, { weight, arbitrary: value });
+  fc.oneof(
+    { withCrossShrink: true },
+    { weight: 6, arbitrary: fc.constant(undefined) },
+    { weight, arbitrary: value },
+  );
 
 const node = fc.record({
   rule: fc.oneof(
@@ -38,7 +42,7 @@ const node = fc.record({
     seconds: rarely(fc.constantFrom(4, 15), 4),
     action: fc.constantFrom("fail", "skip", "approve"),
   }),
-  bad: rarely(fc.constant(true)),
+  bad: rarely(fc.constantFrom(true, 1)),
   reads: fc.nat({ max: 6 }),
 });
 type Sketch = typeof node extends fc.Arbitrary<infer T> ? T : never;
@@ -91,7 +95,7 @@ function nodeOf(each: Sketch, letter: string, at: number): WorkflowNode {
     allow_failure: each.allowFailure === true,
     priority: each.priority,
     manifest: {
-      ...(each.bad === true ? { bad: true } : {}),
+      ...(each.bad === undefined ? {} : { bad: each.bad }),
       reads: [`n${each.reads}`],
       ...(each.approval.seconds === undefined ? {} : { approval_seconds: each.approval.seconds }),
       on_timeout: each.approval.action,
