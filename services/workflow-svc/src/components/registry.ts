@@ -5,6 +5,8 @@
 import type { CatalogEntry, ComponentCatalog } from "../domain/definition/index.ts";
 import { approval } from "./approval/component.ts";
 import type { NodeComponent } from "./component.ts";
+import { createDataChecker } from "./datachecker/component.ts";
+import type { DataCheckerDeps } from "./datachecker/settings.ts";
 import { generalTraining } from "./general-training/component.ts";
 import { createHttp } from "./http/component.ts";
 import type { HttpNodeSettings } from "./http/settings.ts";
@@ -23,12 +25,14 @@ export interface ComponentRegistry {
 export interface ComponentDeps {
   readonly python: PythonDeps;
   readonly http: HttpNodeSettings;
+  readonly dataChecker: DataCheckerDeps;
 }
 
 export function createRegistry(deps: ComponentDeps): ComponentRegistry {
   return registryOf([
     generalTraining,
     createPython(deps.python),
+    createDataChecker(deps.dataChecker),
     createHttp(deps.http),
     subWorkflow,
     approval,

@@ -149,6 +149,7 @@ export async function startWorkflowApi(directory: DirectoryInput = TEST_DIRECTOR
     registry: createRegistry({
       python: { defaultImage: () => "python" },
       http: { allow: [], secrets: new Map() },
+      dataChecker: { linkis: undefined, sqlSources: new Map(), now: Date.now },
     }),
     directory: source,
     changes,
