@@ -119,6 +119,8 @@ export {
   historyEntry,
   type ListTasksQuery,
   listTasksQuery,
+  type RuntimeView,
+  runtimeView,
   type SubmitTaskBody,
   setEnvs,
   stopTaskBody,
@@ -198,7 +200,13 @@ export {
   type TaskFileResult,
 } from "./task/task-file-parse.ts";
 export { explainField, type FieldExplanation, fieldPaths } from "./task/task-file-schema.ts";
-export { MAX_TASK_FILE_BYTES } from "./task/task-file-yaml.ts";
+export {
+  MAX_TASK_FILE_BYTES,
+  type Position,
+  readYaml,
+  type YamlLimits,
+  type YamlText,
+} from "./task/task-file-yaml.ts";
 export { nearest } from "./text/nearest.ts";
 export {
   CONSUMERS,

@@ -1,6 +1,6 @@
 /**
- * The YAML side of the task file: one bounded document, as a value and as places in the text. JSON is YAML's subset, so
- * the same reader serves both.
+ * The YAML side of files that people write: one bounded document, as a value and as places in the text. JSON is YAML's
+ * subset, so the same reader serves both.
  */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
 
@@ -34,13 +34,27 @@ const refused = (message: string, position: Position = START): YamlResult => ({
   problems: [{ ...position, message }],
 });
 
-export function readYaml(text: string): YamlResult {
-  if (new TextEncoder().encode(text).byteLength > MAX_TASK_FILE_BYTES)
-    return refused("the file is larger than 1 MiB; keep data and code out of it");
+/** Of another kind of file than the task file. */
+export interface YamlLimits {
+  readonly bytes: number;
+  /** Said of a larger file. */
+  readonly tooLarge: string;
+  /** How often one anchor's content may be repeated. */
+  readonly aliases: number;
+}
+
+const TASK_FILE_LIMITS: YamlLimits = {
+  bytes: MAX_TASK_FILE_BYTES,
+  tooLarge: "the file is larger than 1 MiB; keep data and code out of it",
+  aliases: MAX_ALIASES,
+};
+
+export function readYaml(text: string, limits: YamlLimits = TASK_FILE_LIMITS): YamlResult {
+  if (new TextEncoder().encode(text).byteLength > limits.bytes) return refused(limits.tooLarge);
   const deep = tooDeep(text);
   if (deep !== undefined) return refused(`nested deeper than ${MAX_DEPTH} levels`, deep);
   try {
-    return readBounded(text);
+    return readBounded(text, limits);
   } catch (error) {
     // P1: the parser recurses and counts aliases; what it cannot take is a problem of the file, not of the program.
     if (error instanceof RangeError) return refused(`nested deeper than ${MAX_DEPTH} levels`);
@@ -48,7 +62,7 @@ export function readYaml(text: string): YamlResult {
   }
 }
 
-function readBounded(text: string): YamlResult {
+function readBounded(text: string, limits: YamlLimits): YamlResult {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -70,7 +84,7 @@ function readBounded(text: string): YamlResult {
     };
   }
   if (document.contents === null) return refused("the file is empty");
-  const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
+  const value: unknown = document.toJS({ maxAliasCount: limits.aliases });
   const resolve = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
   const at = (node: Node | null | undefined): Position => position(node?.range?.[0] ?? 0);
 
@@ -126,7 +140,7 @@ function faultMessage(code: string, message: string): string {
     case "TAB_AS_INDENT":
       return "a tab is used as indentation; YAML wants spaces";
     case "MULTIPLE_DOCS":
-      return "the file holds several YAML documents; a task file is one";
+      return "the file holds several YAML documents; keep one";
     default:
       if (message.includes("call stack")) return `nested deeper than ${MAX_DEPTH} levels`;
       return message.replace(/\s+/g, " ").trim();
