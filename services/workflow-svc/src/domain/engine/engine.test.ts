@@ -250,6 +250,13 @@ describe("room", () => {
     expect(stage.keys("start")).toEqual(["a[0]", "a[1]", "a[2]"]);
   });
 
+  it("a child that cannot be prepared lets the next one in", () => {
+    const a = { for_each: { items: [0, 1, 2], parallelism: 1 }, manifest: { bad: 1 } };
+    const stage = new Stage(flow({ nodes: { a } })).begin();
+    stage.succeed("a[0]");
+    expect(stage.states()).toBe("a=Running a[0]=Succeeded a[1]=Failed a[2]=Running");
+  });
+
   it("a node asks for its slots, starts when it has them all and gives them back at its end", () => {
     const stage = new Stage(flow({ nodes: { a: { pool: { name: "gpu", slots: 4 } }, b: {} } })).begin();
     expect(stage.states()).toBe("a=Ready b=Running");
