@@ -50,8 +50,8 @@ const schema = z.object({
     .default(DEFAULT_CODE_PACKAGE_LIMITS.zipBytes / MIB),
   /** A package that no task uses is removed this long after it was last uploaded or asked for. */
   AIEP_CODE_PACKAGE_KEEP_DAYS: z.coerce.number().min(1).default(7),
-  /** Launches at the same time. */
-  AIEP_CONTROL_LAUNCHES: z.coerce.number().int().min(1).max(1000).default(16),
+  /** Launches at the same time; default 16, with Kubernetes what its rate lets begin in two seconds: the rate is the bound. */
+  AIEP_CONTROL_LAUNCHES: z.coerce.number().int().min(1).max(2000).optional(),
   /** How often the runtime's list is compared with the live tasks. */
   AIEP_CONTROL_RESYNC_SECONDS: z.coerce.number().min(1).default(60),
   /** How long the controller rests after a crash of the one that was active. */
@@ -76,8 +76,10 @@ function kubernetesSettings(config: z.infer<typeof schema>) {
 
 export function loadTaskConfig(env: Environment) {
   const config = loadConfig(schema, env);
+  const launches = config.AIEP_RUNTIME === "kubernetes" ? 2 * config.AIEP_KUBERNETES_REQUESTS_PER_SECOND : 16;
   return {
     ...config,
+    AIEP_CONTROL_LAUNCHES: config.AIEP_CONTROL_LAUNCHES ?? Math.ceil(launches),
     kubernetes: config.AIEP_RUNTIME === "kubernetes" ? kubernetesSettings(config) : undefined,
     address: { env: config.AIEP_ENV, source: "/aiep/task-svc" },
     unsafe: unsafeSwitches(config.AIEP_ENV, config.AIEP_UNSAFE_DISABLE),
