@@ -1,8 +1,8 @@
 /** A version as a file: flowjson, a zip of it, or the native form as JSON or YAML. */
 import type { EXPORT_FORMATS, WorkflowDefinition } from "@aiep/contracts";
 import type { Principal } from "@aiep/service-kit";
-import { stringify } from "yaml";
 import { writeFlowJson } from "../domain/flowjson/index.ts";
+import { writeNative } from "../domain/native/index.ts";
 import type { OperationDeps } from "./deps.ts";
 import { getVersion } from "./experiments.ts";
 import { writeArchive } from "./flowjson-archive.ts";
@@ -24,10 +24,10 @@ export async function exportVersion(
 ): Promise<ExportedFile> {
   const { experiment, definition } = await getVersion(deps, principal, written, versionName);
   const name = `${experiment.name.replace(/[^A-Za-z0-9_-]+/g, "-").slice(0, 60)}-${versionName}`;
-  return rendered(definition, format, name);
+  return rendered(definition, format, name, experiment.name);
 }
 
-function rendered(definition: WorkflowDefinition, format: Format, name: string): ExportedFile {
+function rendered(definition: WorkflowDefinition, format: Format, name: string, title: string): ExportedFile {
   switch (format) {
     case "native":
       return {
@@ -39,7 +39,7 @@ function rendered(definition: WorkflowDefinition, format: Format, name: string):
       return {
         name: `${name}.yaml`,
         contentType: "application/yaml; charset=utf-8",
-        content: stringify(definition, { lineWidth: 0, aliasDuplicateObjects: false }),
+        content: writeNative(definition, title),
       };
     case "flowjson":
       return {

@@ -3,15 +3,10 @@
  * (issue 6, "What bad input gets").
  */
 import type { ExperimentId, GroupId, WorkflowDefinition, WorkflowNodeId } from "@aiep/contracts";
-import { parse as parseYaml } from "yaml";
-import {
-  checkDefinition,
-  type DefinitionProblem,
-  type ParsedDefinition,
-  parseDefinition,
-} from "../domain/definition/index.ts";
+import { checkDefinition, type DefinitionProblem, parseDefinition } from "../domain/definition/index.ts";
 import type { DefinitionRef } from "../domain/experiment.ts";
 import { readFlowJson } from "../domain/flowjson/index.ts";
+import { type PlacedProblem, readNative } from "../domain/native/index.ts";
 import { digestOf } from "../store/definitions.ts";
 import type { OperationDeps } from "./deps.ts";
 import { refuseErrors } from "./problems.ts";
@@ -44,10 +39,10 @@ export async function readDefinition(
   source: DefinitionSource,
   owner: DefinitionOwner,
 ): Promise<ReadDefinition> {
-  const read = parse(source);
+  const { place, ...read } = parse(source);
   if (read.definition === undefined) return read;
   const found = await check(deps, read.definition, owner, { kind: "save" });
-  return { ...read, problems: [...read.problems, ...found] };
+  return { ...read, problems: [...read.problems, ...found.map(place)] };
 }
 
 /** To be kept: errors are refused, warnings stay with it. */
@@ -108,29 +103,30 @@ async function check(
   });
 }
 
-function parse({ definition, flowjson, yaml }: DefinitionSource): ReadDefinition {
+type Parsed = ReadDefinition & { readonly place: (problem: DefinitionProblem) => DefinitionProblem };
+
+const unplaced = (problem: DefinitionProblem): DefinitionProblem => problem;
+
+function parse({ definition, flowjson, yaml }: DefinitionSource): Parsed {
   if (flowjson !== undefined) {
     const read = readFlowJson(flowjson);
-    return read.ok ? read : { definition: undefined, name: undefined, problems: read.problems };
+    return read.ok ? { ...read, place: unplaced } : unread(read.problems);
   }
-  const read = yaml === undefined ? parseDefinition(definition) : readNative(yaml);
-  return read.ok
-    ? { definition: read.definition, name: undefined, problems: [] }
-    : { definition: undefined, name: undefined, problems: read.problems };
+  if (yaml !== undefined) {
+    const read = readNative(yaml);
+    if (!read.ok) return unread(read.problems.map(withLine));
+    return { ...read, problems: [], place: (problem) => withLine(read.place(problem)) };
+  }
+  const read = parseDefinition(definition);
+  if (!read.ok) return unread(read.problems);
+  return { definition: read.definition, name: undefined, problems: [], place: unplaced };
 }
 
-/** Native YAML: anchors bounded, so that a few bytes never become a billion. */
-function readNative(text: string): ParsedDefinition {
-  try {
-    return parseDefinition(parseYaml(text, { maxAliasCount: 100 }));
-  } catch (error) {
-    const detail = error instanceof Error ? (error.message.split("\n")[0] ?? "") : "";
-    const problem: DefinitionProblem = {
-      severity: "error",
-      code: "SHAPE",
-      pointer: "",
-      detail: `This is no YAML: ${detail}`,
-    };
-    return { ok: false, problems: [problem] };
-  }
+function unread(problems: readonly DefinitionProblem[]): Parsed {
+  return { definition: undefined, name: undefined, problems, place: unplaced };
+}
+
+/** Of a file that somebody wrote. */
+function withLine({ line, column: _column, ...problem }: PlacedProblem): DefinitionProblem {
+  return line === undefined ? problem : { ...problem, detail: `Line ${line}: ${problem.detail}` };
 }
