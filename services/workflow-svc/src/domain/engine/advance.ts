@@ -27,6 +27,7 @@ export function advance<Input>(
     decisions: [],
     dropped: [],
   };
+  if (run.phase.state === "Created" && facts.length > 0) tellCarried(turn);
   for (const fact of facts) {
     const why = apply(turn, fact);
     if (why !== undefined) turn.dropped.push({ fact, why });
@@ -35,11 +36,11 @@ export function advance<Input>(
   }
   while (ringRun(turn) || ringNodes(turn) || complete(turn) || dispatch(turn)) settle(turn);
   settlePause(turn);
-  const { phases, decisions, dropped } = turn;
+  const { phases, dropped } = turn;
   return {
     changed: Array.from(turn.changed, recordOf),
     phases,
-    decisions,
+    decisions: turn.decisions.filter((decision) => isStillAsked(run, decision)),
     dropped,
     wakeAt: wakeAt(run),
   };
@@ -52,6 +53,16 @@ export function outstanding(run: Run): readonly Extract<Decision<never>, { type:
     if ((state.state !== "Queued" && state.state !== "Running") || state.stopping === null) return [];
     return [{ type: "stop", key: record.key, attempt: state.attempt, why: state.stopping, record }];
   });
+}
+
+/** Results that were taken over are told once, so that rows and events hold them. */
+function tellCarried<Input>({ run, changed }: Turn<Input>): void {
+  for (const slot of run.slots) if (slot.node.carried !== null) changed.add(slot);
+}
+
+/** A question of a node that was cancelled later in the same step is none. */
+function isStillAsked<Input>(run: Run, { type, key }: Decision<Input>): boolean {
+  return (type !== "want_slots" && type !== "check_cache") || run.byKey.get(key)?.asked === true;
 }
 
 function apply<Input>(turn: Turn<Input>, fact: Fact): DropReason | undefined {

@@ -274,6 +274,13 @@ describe("room", () => {
     expect(stage.keys("release_slots")).toEqual(["a"]);
   });
 
+  it("what is asked and cancelled in the same step is not asked", () => {
+    const nodes = { a: { pool: { name: "gpu" } }, b: { cache: {}, manifest: { bad: true } } };
+    const stage = new Stage(flow({ nodes, options: { on_failure: "fail_fast" } })).begin();
+    expect(stage.states()).toBe("a=Cancelled b=Failed");
+    expect(stage.keys("want_slots")).toEqual([]);
+  });
+
   it("a run asks for no more slots at once than it has room for", () => {
     const pool = { name: "gpu" };
     const nodes = { a: { pool }, b: { pool }, c: { pool } };

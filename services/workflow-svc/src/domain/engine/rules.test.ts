@@ -114,7 +114,8 @@ const TABLE: Readonly<Record<TriggerRule, Readonly<Record<string, Cell>>>> = {
   },
 };
 const LETTERS = { S: "good", F: "bad", K: "skipped", "-": "open" } as const;
-const endsOf = (word: string): End[] => [...word].map((letter) => LETTERS[letter as keyof typeof LETTERS]);
+const endsOf = (word: string): End[] =>
+  word.split("").map((letter) => LETTERS[letter as keyof typeof LETTERS]);
 
 describe("trigger rules", () => {
   for (const rule of TRIGGER_RULES) {

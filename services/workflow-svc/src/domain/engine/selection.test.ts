@@ -32,11 +32,12 @@ function refusal(mode: RunMode, selected: string[], base: ReturnType<typeof base
 }
 
 describe("how much of a version runs", () => {
-  it("from_failed takes over what succeeded and runs the rest and all behind it", () => {
+  it("from_failed takes over what succeeded, says so, and runs the rest and all behind it", () => {
     const stage = new Stage(graph("from_failed", [], failedAtB()));
     expect(stage.states()).toBe("a=Succeeded b=Waiting c=Waiting x=Succeeded");
     expect(stage.node("a")).toMatchObject({ attempt: 0, fromRunId: BASE_RUN });
-    stage.begin();
+    const { changed } = stage.give({ type: "begin" });
+    expect(changed.map(({ key }) => key)).toEqual(["a", "x", "b"]);
     expect(stage.keys("start")).toEqual(["b"]);
     stage.succeed("b", "c");
     expect(stage.phase).toBe("Succeeded");

@@ -119,7 +119,7 @@ export const env: EngineEnv<Read> = {
     if (bad === true || (bad !== undefined && bad === scope.iteration?.item)) return no("bad_manifest");
     const reads: Record<string, unknown> = {};
     for (const id of Array.isArray(manifest["reads"]) ? manifest["reads"] : []) {
-      reads[String(id)] = scope.node(nodeId(String(id))) ?? null;
+      if (typeof id === "string") reads[id] = scope.node(nodeId(id)) ?? null;
     }
     const input = scope.iteration === undefined ? { reads } : { reads, item: scope.iteration.item };
     const seconds = manifest["approval_seconds"];

@@ -102,7 +102,11 @@ export class Reference {
       this.pausedAt = now;
       this.#enter("Paused");
     }
-    return this.#told;
+    return { ...this.#told, asks: this.#told.asks.filter((ask) => this.#isAsked(ask)) };
+  }
+
+  #isAsked(ask: string): boolean {
+    return this.nodes.some((n) => n.asked && ask.endsWith(` ${n.key}#${n.attempt}`));
   }
 
   /** The process died: questions that were not answered are asked again. */
