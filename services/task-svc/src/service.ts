@@ -22,6 +22,7 @@ import {
   readOpenApi,
   readVersion,
   type Scope,
+  sometimes,
   sql,
   startTelemetry,
   verifyTopology,
@@ -34,7 +35,7 @@ import { createController } from "./control/controller.ts";
 import { createTaskNotifier, notifyFromBus } from "./control/notifier.ts";
 import { createCommandHandler } from "./messaging/command-handler.ts";
 import { collectCodePackages } from "./operations/collect-code-packages.ts";
-import { sometimes } from "./operations/sometimes.ts";
+import { createRuntimeHealth } from "./operations/runtime-health.ts";
 import { openRuntime } from "./runtimes/open-runtime.ts";
 import { createCodePackageRows } from "./store/code-package-rows.ts";
 import { createEventLog } from "./store/event-log.ts";
@@ -89,6 +90,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
     ...shared,
   });
   const foreseeWait = controller.foreseeWait.bind(controller);
+  const runtimeHealth = createRuntimeHealth({ runtime, now: clock });
 
   const commands = createCommandConsumer({
     bus,
@@ -130,6 +132,15 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
             if (bus.status !== "connected") throw new Error(`the bus is ${bus.status}`);
           },
         },
+        // Tasks are accepted and told of without it (I1): it is named, and turns nobody away.
+        {
+          name: "runtime",
+          required: false,
+          check: () => {
+            const trouble = runtimeHealth.trouble();
+            if (trouble !== undefined) throw new Error(trouble);
+          },
+        },
       ],
       openapi: await readOpenApi(),
     }),
@@ -140,6 +151,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
     store,
     directory,
     foreseeWait,
+    runtimeHealth,
     packages,
     changes: notifier,
     events: createEventLog(pool),

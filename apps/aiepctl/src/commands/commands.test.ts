@@ -514,6 +514,16 @@ describe("doctor", () => {
     expect(code).toBe(0);
   });
 
+  it("fails where tasks cannot run, with the server's own words", async () => {
+    await using at = await stage();
+    const message = "The platform may not delete pods; a platform administrator can bind the role.";
+    at.platform.runtime = { kind: "kubernetes", checks: [{ name: "permissions", status: "fail", message }] };
+    const { code, stdout } = await at.place.run(["doctor"]);
+    expect(stdout).toContain("pass  tasks run: on Kubernetes\n");
+    expect(stdout).toContain(`fail  permissions: ${message}\n`);
+    expect(code).toBe(1);
+  });
+
   it("says what to do where nothing is configured, and where nothing answers", async () => {
     await using place = await Workplace.create();
     expect(await place.run(["doctor"], { env: { AIEPCTL_CONFIG: "" } })).toMatchObject({

@@ -1,6 +1,6 @@
 /** `doctor`: one check after another, each passed, doubtful or failed, and for what is wrong what to do. */
 import { lookup } from "node:dns/promises";
-import { API_VERSION, ROUTES, type WhoamiView, whoamiView } from "@aiep/contracts";
+import { API_VERSION, ROUTES, runtimeView, type WhoamiView, whoamiView } from "@aiep/contracts";
 import type { CommandContext } from "../cli/command.ts";
 import { CliError, EXIT } from "../cli/errors.ts";
 import { withSession } from "../cli/session.ts";
@@ -24,7 +24,10 @@ export async function run(context: CommandContext): Promise<number> {
     findings.push({ check, result, detail, fix });
   add("node", "pass", `Node ${process.versions.node}`);
   const settings = await checkConfiguration(context, add);
-  if (settings !== undefined && (await checkServer(context, settings, add))) await checkAccount(context, add);
+  if (settings !== undefined && (await checkServer(context, settings, add))) {
+    await checkAccount(context, add);
+    await checkRuntime(context, add);
+  }
   const failed = findings.some(({ result }) => result === "fail");
   await show(context, {
     raw: { items: findings, next_cursor: null },
@@ -123,6 +126,27 @@ async function checkAccount(context: CommandContext, add: Add): Promise<void> {
     });
   } catch (error) {
     add("token", "fail", explain(error), hint(error));
+  }
+}
+
+/** Where tasks run; what is missing there says itself who can do what about it. */
+async function checkRuntime(context: CommandContext, add: Add): Promise<void> {
+  try {
+    await withSession(context, async ({ api, signal }) => {
+      const { data } = await api.call(ROUTES.getRuntime, runtimeView, {
+        signal: AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)]),
+        timeoutMs: ASK_MS,
+      });
+      add(
+        "tasks run",
+        "pass",
+        data.kind === "kubernetes" ? "on Kubernetes" : "on the platform's own machine",
+      );
+      for (const { name, status, message } of data.checks) add(name, status, message);
+      return EXIT.ok;
+    });
+  } catch (error) {
+    add("tasks run", "warn", explain(error), hint(error));
   }
 }
 

@@ -5,7 +5,14 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { API_VERSION, ERRORS, type ErrorCode, hexId, submitTaskBody } from "@aiep/contracts";
+import {
+  API_VERSION,
+  ERRORS,
+  type ErrorCode,
+  hexId,
+  type RuntimeView,
+  submitTaskBody,
+} from "@aiep/contracts";
 import { FakeTask } from "./fake-task.ts";
 
 export interface SeenRequest {
@@ -22,6 +29,10 @@ export class FakePlatform implements AsyncDisposable {
   readonly tasks = new Map<string, FakeTask>();
   readonly requests: SeenRequest[] = [];
   intercept: Intercept = () => undefined;
+  runtime: RuntimeView = {
+    kind: "local",
+    checks: [{ name: "memory limits", status: "pass", message: "by cgroup" }],
+  };
   /** After this many more SSE events of one kind the connection is cut in the middle of the next. */
   cutAfter: number | undefined;
   readonly #byKey = new Map<string, FakeTask>();
@@ -116,6 +127,7 @@ export class FakePlatform implements AsyncDisposable {
     if (request.headers.authorization === undefined)
       return problem(response, "UNAUTHENTICATED", "A bearer token is needed.");
     if (path === "/v1/whoami") return json(response, 200, WHOAMI);
+    if (path === "/v1/runtime") return json(response, 200, this.runtime);
     if (path === "/v1/code-packages") return this.#upload(request, response);
     const known = /^\/v1\/code-packages\/([0-9a-f]{32})$/.exec(path)?.[1];
     if (known !== undefined) {

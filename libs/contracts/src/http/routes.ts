@@ -12,6 +12,7 @@ import {
   getTaskQuery,
   historyEntry,
   listTasksQuery,
+  runtimeView,
   stopTaskBody,
   streamEventsQuery,
   submitTaskBody,
@@ -193,6 +194,16 @@ export const ROUTES = {
     summary: "What the caller may use: groups, namespaces with quota and use, storage roots, images.",
     status: 200,
     response: whoamiView,
+  }),
+  getRuntime: define({
+    operationId: "getRuntime",
+    service: "task-svc",
+    method: "GET",
+    path: "/v1/runtime",
+    summary:
+      "Where tasks run, and what is missing there: versions, permissions, storage. May be minutes old.",
+    status: 200,
+    response: runtimeView,
   }),
   readLogs: define({
     operationId: "readLogs",

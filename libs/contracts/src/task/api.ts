@@ -183,6 +183,20 @@ export type CodePackageView = z.infer<typeof codePackageView>;
 
 const usage = z.object({ cpu: z.number(), memory_gb: z.number(), gpu: z.number() });
 
+/** `GET /v1/runtime`: where tasks run, and what is missing there. */
+export const runtimeView = z.object({
+  kind: z.enum(["local", "kubernetes"]),
+  checks: z.array(
+    z.object({
+      name: z.string(),
+      status: z.enum(["pass", "warn", "fail"]),
+      /** Of what does not pass: what is wrong, and who can do what about it. */
+      message: z.string(),
+    }),
+  ),
+});
+export type RuntimeView = z.infer<typeof runtimeView>;
+
 /** `GET /v1/whoami`: what the caller may use. */
 export const whoamiView = z.object({
   user: z.string(),

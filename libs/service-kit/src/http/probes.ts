@@ -13,6 +13,8 @@ import type { Telemetry } from "../telemetry/telemetry.ts";
 export interface ReadinessCheck {
   readonly name: string;
   readonly check: () => void | Promise<void>;
+  /** False: what is wrong is said, and the service is ready all the same. Default true. */
+  readonly required?: boolean;
 }
 
 export interface ProbesDeps {
@@ -49,11 +51,16 @@ export function createProbes(deps: ProbesDeps): Probes {
 
   const ready = async (): Promise<Answer> => {
     const results = await Promise.all(
-      deps.checks.map(async ({ name, check }) => ({ name, problem: await problemOf(check) })),
+      deps.checks.map(async ({ name, check, required = true }) => ({
+        name,
+        problem: await problemOf(check),
+        required,
+      })),
     );
-    if (phase !== "serving") results.unshift({ name: "phase", problem: phase });
-    const ok = results.every((result) => result.problem === null);
-    return json(ok ? 200 : 503, { status: ok ? "ready" : "not ready", checks: results });
+    if (phase !== "serving") results.unshift({ name: "phase", problem: phase, required: true });
+    const ok = results.every(({ problem, required }) => problem === null || !required);
+    const checks = results.map(({ name, problem }) => ({ name, problem }));
+    return json(ok ? 200 : 503, { status: ok ? "ready" : "not ready", checks });
   };
   const answerOf = async (url: string): Promise<Answer> => {
     switch (url.split("?", 1)[0]) {

@@ -89,7 +89,16 @@ async function startServer(limits: HttpLimits): Promise<HttpServer> {
     telemetry,
     tokens,
     directory: fixedDirectory(people),
-    checks: [{ name: "nothing", check: () => undefined }],
+    checks: [
+      { name: "nothing", check: () => undefined },
+      {
+        name: "nice to have",
+        required: false,
+        check: () => {
+          throw new Error("away");
+        },
+      },
+    ],
     limits,
   });
 }
@@ -372,7 +381,16 @@ describe("probes", () => {
     expect(metrics).toContain('route="/v1/whoami"');
     expect(metrics).not.toContain("abcdef");
     expect((await fetch(`${probeUrl}/livez`)).status).toBe(200);
-    expect((await fetch(`${probeUrl}/readyz`)).status).toBe(200);
+    const ready = await fetch(`${probeUrl}/readyz`);
+    expect(ready.status).toBe(200);
+    // What is not required is named, and turns nobody away.
+    expect(await ready.json()).toEqual({
+      status: "ready",
+      checks: [
+        { name: "nothing", problem: null },
+        { name: "nice to have", problem: "away" },
+      ],
+    });
   });
 
   it("readiness turns red as soon as intake stops, liveness does not", async () => {

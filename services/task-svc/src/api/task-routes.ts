@@ -14,6 +14,7 @@ import type { ChangeDeps } from "../operations/change-task.ts";
 import { copyTask } from "../operations/copy-task.ts";
 import { deleteTask } from "../operations/delete-task.ts";
 import { getHistory, getTask, listTasks, type WaitDeps, waitForTask } from "../operations/read-tasks.ts";
+import type { RuntimeHealth } from "../operations/runtime-health.ts";
 import { stopTask } from "../operations/stop-task.ts";
 import { previewTask, type SubmitDeps, submitTask } from "../operations/submit-task.ts";
 import { type WhoamiDeps, whoami } from "../operations/whoami.ts";
@@ -27,6 +28,7 @@ export interface TaskRoutesDeps {
   readonly foreseeWait?: SubmitDeps["foreseeWait"] | undefined;
   readonly changes: WaitDeps["changes"];
   readonly clock: () => Date;
+  readonly runtimeHealth: Pick<RuntimeHealth, "view">;
   readonly idempotency: Idempotency;
 }
 
@@ -106,6 +108,10 @@ export function registerTaskRoutes(app: FastifyInstance, deps: TaskRoutesDeps): 
   });
 
   registerRoute(app, ROUTES.whoami, async ({ principal }) => ({ body: await whoami(deps, principal) }));
+
+  registerRoute(app, ROUTES.getRuntime, async ({ principal }) => ({
+    body: await deps.runtimeHealth.view(principal),
+  }));
 }
 
 /** The id of the request names the chain of messages it starts (D6). */

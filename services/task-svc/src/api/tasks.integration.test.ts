@@ -3,6 +3,7 @@ import {
   groupId,
   historyEntry,
   page,
+  runtimeView,
   type TaskId,
   taskCreated,
   taskId,
@@ -154,6 +155,16 @@ describe("reading", () => {
     const again = await api.call("ada", "GET", `/v1/tasks/${id}`, { headers: { "if-none-match": etag } });
     expect([again.status, again.body]).toEqual([304, ""]);
     expect(again.headers.get("etag")).toBe(etag);
+  });
+
+  test("the runtime's checks are told, of namespaces the caller's own only", async () => {
+    const view = async (user: string) => runtimeView.parse((await api.call(user, "GET", "/v1/runtime")).body);
+    expect(await view("ada")).toEqual({
+      kind: "local",
+      checks: [{ name: "machine", status: "pass", message: "fine" }],
+    });
+    expect((await view("eve")).checks.map(({ name }) => name)).toEqual(["machine", "speech"]);
+    expect((await view("root")).checks.map(({ name }) => name)).toEqual(["machine", "speech"]);
   });
 
   test("whoami says what the caller may use", async () => {

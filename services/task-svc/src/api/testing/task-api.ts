@@ -35,6 +35,8 @@ import {
 import { DEFAULT_CODE_PACKAGE_LIMITS } from "../../code-packages/limits.ts";
 import { openCodePackageFiles } from "../../code-packages/package-files.ts";
 import { createTaskNotifier } from "../../control/notifier.ts";
+import type { Runtime } from "../../domain/runtime.ts";
+import { createRuntimeHealth } from "../../operations/runtime-health.ts";
 import { createEventLog } from "../../store/event-log.ts";
 import { migrate } from "../../store/migrate.ts";
 import { openOrm } from "../../store/orm.ts";
@@ -71,6 +73,14 @@ const DIRECTORY: DirectoryInput = {
     { path: "/data/bob", owner: "bob" },
   ],
   images: [{ name: "python", url: "reg/python:3" }],
+};
+
+const FINE: Pick<Runtime, "kind" | "checks"> = {
+  kind: "local",
+  checks: async () => [
+    { name: "machine", status: "pass", message: "fine" },
+    { name: "speech", status: "warn", message: "theirs", namespace: "ns-speech" },
+  ],
 };
 
 /** What outlives a restart of the service. */
@@ -172,6 +182,7 @@ export async function startTaskApi(ground: Ground, directory: DirectoryInput = D
     changes: notifier,
     events: createEventLog(pool),
     clock: () => new Date(),
+    runtimeHealth: createRuntimeHealth({ runtime: FINE, now: () => new Date() }),
     idempotency: createIdempotency({ pool }),
     packages: await openCodePackageFiles(packagesDir, DEFAULT_CODE_PACKAGE_LIMITS),
     deadLetters: createDeadLetters({ bus, service: "task-svc", env: "test", consumers: [] }),

@@ -29,6 +29,7 @@ export async function runtimeChecks(input: ChecksInput): Promise<RuntimeCheck[]>
     found.push({ name, ...(await guarded(verdict)), ...own });
   };
   await check("kubernetes version", async () => await checkVersion(input));
+  if (found.some(({ status }) => status === "fail")) return [...found, ...troubles(input)]; // nothing else can be known
   await check("training operator", async () => await checkOperator(input));
   await check("kubernetes permissions", async () => await checkPermissions(input, EVERYWHERE, directory));
   for (const gang of new Set(directory.namespaces.map((each) => each.gang)))
@@ -41,14 +42,21 @@ export async function runtimeChecks(input: ChecksInput): Promise<RuntimeCheck[]>
     for (const [path, claim] of claimsOf(directory))
       await check(`storage ${path} in ${name}`, async () => await checkClaim(input, name, path, claim), name);
   }
-  for (const [name, trouble] of input.watches)
-    if (trouble !== null)
-      found.push({
-        name: `kubernetes watch ${name}`,
-        status: name === "Job" || name === "Pod" ? "fail" : "warn",
-        message: `${name} cannot be watched: ${trouble}`,
-      });
-  return found;
+  return [...found, ...troubles(input)];
+}
+
+function troubles({ watches }: ChecksInput): RuntimeCheck[] {
+  return [...watches].flatMap(([name, trouble]): RuntimeCheck[] =>
+    trouble === null
+      ? []
+      : [
+          {
+            name: `kubernetes watch ${name}`,
+            status: name === "Job" || name === "Pod" ? "fail" : "warn",
+            message: `${name} cannot be watched: ${trouble}`,
+          },
+        ],
+  );
 }
 
 async function guarded(verdict: () => Promise<Verdict>): Promise<Verdict> {
