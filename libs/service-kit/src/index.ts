@@ -7,6 +7,7 @@
 export { zipTextFiles } from "./archive/zip-text-files.ts";
 export { type BackoffOptions, backoffMs } from "./async/backoff.ts";
 export { createLimiter, type Limiter } from "./async/limiter.ts";
+export { type SometimesOptions, sometimes } from "./async/sometimes.ts";
 export { pause, WakeUp, within } from "./async/wait.ts";
 export {
   type Candidate,
@@ -87,12 +88,15 @@ export {
   type Consumer,
   createCommandConsumer,
   createEventConsumer,
+  createNoticeConsumer,
   type Effects,
   type EventConsumerDeps,
   type EventMessage,
+  type NoticeConsumerDeps,
   type StoredMessage,
 } from "./inbox/consumer.ts";
 export { type DeadMessage, writeDeadLetter } from "./inbox/dead-letter.ts";
+export { mayBeRepeated, rejectCommand } from "./inbox/reject-command.ts";
 export {
   type RunServiceOptions,
   runService,

@@ -4,7 +4,7 @@
  */
 import { CONSUMERS, type ConsumerDefinition, type STREAMS } from "@aiep/contracts";
 
-export type NatsRole = "task-svc" | "log-svc" | "log-agent" | "topology" | "subscriber";
+export type NatsRole = "task-svc" | "workflow-svc" | "log-svc" | "log-agent" | "topology" | "subscriber";
 
 /** Shaped like a user of nats-server's configuration; the password is the deployment's. */
 export interface NatsPermissions {
@@ -42,6 +42,20 @@ function rights(role: NatsRole): Rights {
           ...deadLetters("task-svc"),
         ],
         subscribe: ["aiep.*.evt.task.>"], // wakes of other replicas
+      };
+    case "workflow-svc":
+      return {
+        publish: [
+          "aiep.*.evt.workflow.>",
+          "aiep.*.cmd.task-svc.>",
+          "aiep.*.cmd.workflow-svc.>",
+          "aiep.*.wake.workflow-svc.>",
+          ...streamReader("WORKFLOW"),
+          ...consume(CONSUMERS.workflowCommands), // its streams, CMD among them
+          ...consume(CONSUMERS.workflowTasks),
+          ...deadLetters("workflow-svc"),
+        ],
+        subscribe: ["aiep.*.evt.workflow.>", "aiep.*.wake.workflow-svc.>"], // changes and wakes of other replicas
       };
     case "log-svc":
       return {

@@ -94,6 +94,15 @@ export interface EventConsumerDeps<Definitions extends readonly EventDefinition[
   readonly committed?: (messages: readonly EventMessage<Definitions[number]>[]) => void;
 }
 
+export interface NoticeConsumerDeps<Definitions extends readonly EventDefinition[]> extends ConsumerDeps {
+  readonly definitions: Definitions;
+  /**
+   * Commits by itself what follows, together with how far it is with the aggregate: given again or too late it must change
+   * nothing. Called in the stream's order, without waiting for the one before. Throws as a command's handler does.
+   */
+  readonly handler: (message: EventMessage<Definitions[number]>) => Promise<void>;
+}
+
 export interface CommandConsumerDeps<Definitions extends readonly CommandDefinition[]> extends ConsumerDeps {
   readonly definitions: Definitions;
   /**
@@ -145,6 +154,35 @@ export function createEventConsumer<const Definitions extends readonly EventDefi
       if (outcome?.kind !== "later") return;
       throw new AiepError("MESSAGE_INVALID", `${outcome.reason}: redrive the earlier ones first.`);
     },
+  });
+}
+
+/**
+ * For who keeps the position himself, in the transaction that applies the event, because what it changes is in his memory
+ * already and a second transaction would double the time (D22).
+ */
+export function createNoticeConsumer<const Definitions extends readonly EventDefinition[]>(
+  deps: NoticeConsumerDeps<Definitions>,
+): Consumer {
+  const stopping = new AbortController();
+  const decoder = new Decoder<EventDefinition, EventEnvelope>(deps.definitions, parseEventEnvelope);
+  const handle = async (event: DecodedEvent): Promise<void> => {
+    const { type, name } = event.definition;
+    const message = { ...event, type, name, signal: stopping.signal };
+    await deps.handler(message as EventMessage<Definitions[number]>); // its definition parsed it
+  };
+  const apply = async (event: DecodedEvent): Promise<Outcome> => {
+    try {
+      await handle(event);
+      return DONE;
+    } catch (error) {
+      return outcomeOf(error);
+    }
+  };
+  return consumerOf(deps, stopping, {
+    handle: async (messages) =>
+      await decodeAll(decoder, messages, async (events) => await Promise.all(events.map(apply))),
+    redrive: async (message) => await handle(decoder.decode(message)),
   });
 }
 

@@ -5,7 +5,7 @@
  *    changes nothing more: the task's id and the rejection's version follow from the command's id (I2).
  * M2 What may succeed later is thrown and delivered again; what cannot succeed is refused. Nothing is dropped (D9).
  */
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import {
   AiepError,
   type DataOf,
@@ -20,12 +20,10 @@ import {
   type CommandMessage,
   type CommitQueue,
   type DirectorySource,
-  DuplicateKeyError,
-  newOutboxRecord,
-  OUTBOX_VERSION_KEY,
-  outboxInsert,
+  mayBeRepeated,
   type Principal,
   principalOf,
+  rejectCommand,
 } from "@aiep/service-kit";
 import { stopTask as stop } from "../operations/stop-task.ts";
 import { type SubmitDeps, submitTask as submit } from "../operations/submit-task.ts";
@@ -78,40 +76,18 @@ async function perform(deps: CommandHandlerDeps, command: TaskCommand): Promise<
   }
 }
 
-/** M2: our own troubles, not the command's. */
-function mayBeRepeated(error: AiepError): boolean {
-  return error.code === "VERSION_CONFLICT" || error.entry.status >= 500;
-}
-
 async function reject(deps: CommandHandlerDeps, command: TaskCommand, error: AiepError): Promise<void> {
-  const { envelope } = command;
-  const group = groupOf(deps, command);
-  const record = newOutboxRecord({
-    definition: taskRejected,
-    groupId: group,
-    aggregateType: "command",
-    aggregateId: aggregateIdOf(envelope.id),
-    aggregateVersion: 1,
-    data: {
-      command_id: envelope.id,
-      group_id: group,
+  await rejectCommand(
+    { ...deps, now: deps.clock() },
+    {
+      definition: taskRejected,
+      envelope: command.envelope,
       command: command.name,
-      code: error.code,
-      detail: error.message,
-      errors: [...error.errors],
+      groupId: groupOf(deps, command),
+      requestedBy: command.data.requested_by,
+      error,
     },
-    authId: command.data.requested_by,
-    correlationId: envelope.correlation_id ?? envelope.id,
-    causationId: envelope.id,
-    traceparent: envelope.traceparent,
-    now: deps.clock(),
-    ...deps.address,
-  });
-  try {
-    await deps.commits.commit({ key: record.aggregateId, statements: [outboxInsert(record)] });
-  } catch (cause) {
-    if (!DuplicateKeyError.is(cause, OUTBOX_VERSION_KEY)) throw cause; // rejected before, M1
-  }
+  );
 }
 
 /** The group the caller meant, or else their only one; the subject needs one even when there is none. */
@@ -127,11 +103,4 @@ function groupOf(deps: CommandHandlerDeps, command: TaskCommand): GroupId {
 function onlyGroup({ directory }: CommandHandlerDeps, command: TaskCommand): string | undefined {
   const memberships: Principal["memberships"] = directory.current().groupsOf(command.data.requested_by);
   return memberships.length === 1 ? memberships[0]?.group.id : undefined;
-}
-
-/** An id of another system may hold what a subject may not. */
-function aggregateIdOf(commandId: string): string {
-  return /^[A-Za-z0-9_-]+$/.test(commandId)
-    ? commandId
-    : createHash("sha256").update(commandId).digest("hex").slice(0, 32);
 }

@@ -1,8 +1,7 @@
 import { waitFor } from "@aiep/dev-servers";
-import { createIdempotency } from "@aiep/service-kit";
+import { createIdempotency, sometimes } from "@aiep/service-kit";
 import { expect, it } from "vitest";
 import { openTestStore } from "../testing/database.ts";
-import { sometimes } from "./sometimes.ts";
 
 const DAY_MS = 86_400_000;
 

@@ -2,7 +2,7 @@
  * What the engine's core asks of one run: conditions and lists by CEL, manifests with their values in place, the component
  * of a node. Pure apart from its dice.
  */
-import type { SubmitTaskBody, WorkflowDefinition } from "@aiep/contracts";
+import type { SubmitTaskBody, TaskIo, WorkflowDefinition } from "@aiep/contracts";
 import type {
   ApprovalRequest,
   ChildRunRequest,
@@ -37,6 +37,7 @@ import {
 } from "../domain/values/index.ts";
 import type { RunFacts } from "../store/run-store.ts";
 import { executionKey } from "./execution-key.ts";
+import { taskIoOf } from "./task-io.ts";
 
 /** What an executor gets with `start`, everything pure already done. */
 export type StartInput = { readonly context: NodeContext } & (
@@ -161,7 +162,9 @@ export function createRunEnv(
       };
       const input = inputOf(component, context);
       if (input.kind === "failed") return failed(input.reason, input.message);
-      const { value } = input;
+      const directories = taskIoOf(node.definition, scope);
+      if (!directories.ok) return directories;
+      const value = withIo(input.value, directories.value);
       return value.execution === "approval"
         ? { ok: true, value: { input: value, approval: termsOf(value.request, now) } }
         : { ok: true, value: { input: value } };
@@ -198,6 +201,10 @@ function inputOf(component: NodeComponent, context: NodeContext): Prepared<Start
       throw new TypeError(`unknown execution of ${String(never)}`);
     }
   }
+}
+
+function withIo(input: StartInput, io: TaskIo | undefined): StartInput {
+  return input.execution === "task" && io !== undefined ? { ...input, body: { ...input.body, io } } : input;
 }
 
 function mapReady<T>(prepared: Prepared<T>, map: (value: T) => StartInput): Prepared<StartInput> {

@@ -37,6 +37,8 @@ export interface StartOptions extends ChangeContext {
   /** Id of the command that asks for it (S1). */
   readonly commandId?: string | undefined;
   readonly origin?: RunOrigin | undefined;
+  /** Of a child run: the id that follows from its parent's node, and its level below the first run. */
+  readonly child?: { readonly id: RunId; readonly depth: number } | undefined;
   /** Statements of the same transaction, made from the run about to be written (S1). */
   readonly also?: (run: RunFacts) => readonly Sql[];
 }
@@ -53,7 +55,8 @@ export async function startRun(
   order: RunOrder,
   options: StartOptions = {},
 ): Promise<RunFacts> {
-  const id = options.commandId === undefined ? undefined : runIdOfCommand(options.commandId);
+  const id =
+    options.child?.id ?? (options.commandId === undefined ? undefined : runIdOfCommand(options.commandId));
   const earlier = id === undefined ? undefined : await deps.runs.get(id);
   if (earlier !== undefined) return earlier.facts;
   for (let attempt = 1; ; attempt += 1) {
@@ -135,7 +138,7 @@ async function create(
   options: StartOptions,
 ): Promise<RunFacts> {
   requireMember(principal, experiment.groupId);
-  const { commandId, origin, also, ...context } = options;
+  const { commandId, origin, also, child, ...context } = options;
   const base = await baseOf(deps, principal, experiment, order);
   const choice = { mode: order.mode, selected: order.nodes, base };
   const graph = await runGraph(deps, definition, choice);
@@ -161,7 +164,7 @@ async function create(
     createdBy: principal.user,
     createdAt,
     traceparent: context.traceparent ?? null,
-    depth: 0,
+    depth: child?.depth ?? 0,
   };
   const run: NewRun = { facts, definition, commandId };
   const freezing = version.freezing === null ? [] : deps.experiments.statements(version.freezing, context);

@@ -1,5 +1,6 @@
 /** Housekeeping beside the service's work: done at once and then now and then; a failure is logged and tried again. */
-import { type Logger, pause } from "@aiep/service-kit";
+import type { Logger } from "../logging/logger.ts";
+import { pause } from "./wait.ts";
 
 export interface SometimesOptions {
   /** "old answers are purged" */

@@ -1,0 +1,259 @@
+/**
+ * workflow-svc put together, in the order in which things depend on each other; the scope closes them in reverse.
+ * Foundations (database, bus, directory) → stores and relay → node kinds and engine → commands and task events → HTTP.
+ */
+import { CONSUMERS, type RunId, STREAMS, TASK_EVENTS, WORKFLOW_COMMANDS } from "@aiep/contracts";
+import {
+  CommitQueue,
+  changesOnBus,
+  connectBus,
+  createCommandConsumer,
+  createDeadLetters,
+  createFailpoints,
+  createHttpServer,
+  createIdempotency,
+  createNoticeConsumer,
+  createOutboxRelay,
+  createSqlPool,
+  createTokenVerifier,
+  type Logger,
+  observeCommits,
+  openDirectory,
+  readOpenApi,
+  readVersion,
+  type Scope,
+  sometimes,
+  sql,
+  startTelemetry,
+  verifyTopology,
+} from "@aiep/service-kit";
+import { registerApi } from "./api/api.ts";
+import { openComponents } from "./components/open-components.ts";
+import type { ComponentRegistry } from "./components/registry.ts";
+import { readComponentSettings } from "./components/settings.ts";
+import type { WorkflowConfig } from "./config.ts";
+import { createEngine, type Engine } from "./control/engine.ts";
+import { createCommandHandler } from "./messaging/command-handler.ts";
+import { createTaskEventHandler } from "./messaging/task-events.ts";
+import { openWakes } from "./messaging/wakes.ts";
+import { bundleKeysOf } from "./operations/bundle-keys.ts";
+import { createChildRuns } from "./operations/child-runs.ts";
+import type { OperationDeps } from "./operations/deps.ts";
+import { migrate } from "./store/migrate.ts";
+import { purgeCache } from "./store/node-cache.ts";
+import { openOrm } from "./store/orm.ts";
+import { createOwnedRuns } from "./store/owned-runs.ts";
+import { createExperimentStore } from "./store/sql-experiment-store.ts";
+import { createRunStore } from "./store/sql-run-store.ts";
+
+const SERVICE = "workflow-svc";
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+const clock = () => new Date();
+
+export async function startWorkflowService(config: WorkflowConfig, log: Logger, scope: Scope): Promise<void> {
+  const version = await readVersion(new URL("../package.json", import.meta.url));
+  const telemetry = await startTelemetry({
+    service: SERVICE,
+    version,
+    otlpEndpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+  });
+  scope.defer("release", "telemetry", async () => await telemetry.shutdown());
+  const failpoints = createFailpoints({
+    spec: config.AIEP_FAILPOINTS,
+    logFile: config.AIEP_FAILPOINT_LOG,
+    log,
+  });
+  const shared = { log, telemetry, failpoints, unsafe: config.unsafe };
+
+  const foundations = await openFoundations(config, log, scope);
+  const { pool, bus, directory } = foundations;
+  const stores = openStores(config, foundations, shared, scope);
+  const settings = await readComponentSettings(config);
+  const { registry } = scope.use("node kinds", openComponents(settings, { directory, now: Date.now }));
+  const { engine, operations } = openWork(config, foundations, { ...stores, registry }, shared, scope);
+
+  const commands = createCommandConsumer({
+    bus,
+    consumer: CONSUMERS.workflowCommands,
+    pool,
+    env: config.AIEP_ENV,
+    definitions: WORKFLOW_COMMANDS,
+    handler: createCommandHandler({ operations, commits: stores.commits, address: config.address }),
+    ...shared,
+  });
+  const taskEvents = createNoticeConsumer({
+    bus,
+    consumer: CONSUMERS.workflowTasks,
+    pool,
+    env: config.AIEP_ENV,
+    definitions: TASK_EVENTS,
+    handler: createTaskEventHandler(async (id, notice) => await engine.notice(id, notice)),
+    ...shared,
+  });
+
+  const http = scope.use(
+    "http",
+    await createHttpServer({
+      service: SERVICE,
+      version,
+      ...(config.AIEP_GIT_COMMIT === undefined ? {} : { gitCommit: config.AIEP_GIT_COMMIT }),
+      host: config.AIEP_HTTP_HOST,
+      port: config.AIEP_HTTP_PORT,
+      probePort: config.AIEP_METRICS_PORT,
+      log,
+      telemetry,
+      tokens: await createTokenVerifier({ jwks: config.AIEP_JWKS, log }),
+      directory,
+      checks: [
+        { name: "database", check: async () => await pool.ping() },
+        {
+          name: "bus",
+          check: () => {
+            if (bus.status !== "connected") throw new Error(`the bus is ${bus.status}`);
+          },
+        },
+      ],
+      openapi: await readOpenApi(),
+    }),
+  );
+  const idempotency = createIdempotency({ pool });
+  const keepAnswersMs = config.AIEP_IDEMPOTENCY_HOURS * HOUR_MS;
+  const keepHouse = async (): Promise<void> => {
+    await idempotency.purge(keepAnswersMs);
+    await purgeCache(pool);
+  };
+  const house = { what: "purge of old answers and cached results", everyMs: MINUTE_MS, log };
+  scope.defer("release", house.what, sometimes(keepHouse, house));
+  registerApi(http.app, {
+    ...operations,
+    idempotency,
+    deadLetters: createDeadLetters({
+      bus,
+      service: SERVICE,
+      env: config.AIEP_ENV,
+      consumers: [commands, taskEvents],
+    }),
+  });
+
+  scope.defer("intake", "http", () => http.stopIntake());
+  scope.defer("intake", "commands", async () => await commands.stop());
+  scope.defer("intake", "task events", async () => await taskEvents.stop());
+  scope.defer("drain", "engine", async () => await engine.stop());
+  scope.defer("drain", "http", async () => await http.close());
+  engine.start();
+  commands.start();
+  taskEvents.start();
+  const { url, probeUrl } = await http.listen();
+  http.started();
+  log.info({ url, probe_url: probeUrl }, "workflow-svc listens");
+}
+
+/** What lies outside this process, each opened here and closed by the scope. */
+async function openFoundations(config: WorkflowConfig, log: Logger, scope: Scope) {
+  const pool = scope.use("database", createSqlPool({ url: config.AIEP_DATABASE_URL }));
+  const orm = await openOrm(config.AIEP_DATABASE_URL);
+  try {
+    const ran = await migrate(orm, pool);
+    if (ran.length > 0) log.info({ migrations: ran }, "database migrated");
+  } finally {
+    await orm.close();
+  }
+  const bus = scope.use(
+    "bus",
+    await connectBus({
+      url: config.AIEP_NATS_URL,
+      user: config.AIEP_NATS_USER,
+      password: config.AIEP_NATS_PASSWORD,
+      name: SERVICE,
+      log,
+    }),
+  );
+  await verifyTopology(bus, {
+    streams: [STREAMS.WORKFLOW, STREAMS.TASK, STREAMS.CMD, STREAMS.DLQ],
+    consumers: [CONSUMERS.workflowCommands, CONSUMERS.workflowTasks],
+  });
+  const directory = scope.use("directory", await openDirectory(config.AIEP_DIRECTORY_FILE, log));
+  return { pool, bus, directory };
+}
+
+type Foundations = Awaited<ReturnType<typeof openFoundations>>;
+type Shared = Pick<
+  Required<Parameters<typeof createOutboxRelay>[0]>,
+  "telemetry" | "failpoints" | "unsafe"
+> & {
+  readonly log: Logger;
+};
+
+/** The stores, and who is told of their commits. */
+function openStores(config: WorkflowConfig, { pool, bus }: Foundations, shared: Shared, scope: Scope) {
+  const relay = createOutboxRelay({
+    service: SERVICE,
+    pool,
+    bus,
+    purge: {
+      olderThanMs: config.AIEP_HISTORY_DAYS * DAY_MS,
+      // Events are the history of their run or experiment for as long as it can be read.
+      where: sql("aggregate_type NOT IN ('run', 'experiment')"),
+    },
+    ...shared,
+  });
+  scope.defer("release", "relay", async () => await relay.stop());
+  const commits = new CommitQueue({ pool, onCommitted: () => relay.wake() });
+  scope.defer("release", "commits", async () => await commits.close());
+  observeCommits(shared.telemetry.meter, commits);
+  relay.start();
+  const deps = { pool, commits, address: config.address };
+  return {
+    commits,
+    runs: createRunStore(deps),
+    owned: createOwnedRuns(deps),
+    experiments: createExperimentStore(deps),
+  };
+}
+
+/** The engine, and the use cases that HTTP, commands and child runs share. */
+function openWork(
+  config: WorkflowConfig,
+  { pool, bus, directory }: Foundations,
+  stores: ReturnType<typeof openStores> & { readonly registry: ComponentRegistry },
+  shared: Shared,
+  scope: Scope,
+): { readonly engine: Engine; readonly operations: OperationDeps } {
+  const { runs, owned, experiments, registry } = stores;
+  const pools = (name: string) => config.pools.get(name);
+  const wakes = openWakes(bus, config.AIEP_ENV, (wake) => engine.wake(wake));
+  const engine: Engine = createEngine({
+    pool,
+    store: runs,
+    owned,
+    registry,
+    children: createChildRuns(() => operations),
+    pools,
+    committed: () => {},
+    wakeOthers: (wake) => wakes.send(wake),
+    timeZone: config.AIEP_TIME_ZONE,
+    leaseMs: config.AIEP_WORKFLOW_LEASE_SECONDS * 1000,
+    polls: config.AIEP_WORKFLOW_POLLS,
+    ...shared,
+  });
+  scope.defer("release", "wakes", () => wakes[Symbol.dispose]());
+  const changes = changesOnBus<RunId>(bus, { env: config.AIEP_ENV, context: "workflow" });
+  scope.defer("release", "changes", () => changes[Symbol.dispose]());
+  const operations: OperationDeps = {
+    experiments,
+    runs,
+    control: engine.control,
+    registry,
+    directory,
+    changes,
+    clock,
+    timeZone: config.AIEP_TIME_ZONE,
+    pools,
+    environment: config.AIEP_ENV,
+    bundleKeys: bundleKeysOf(config.AIEP_BUNDLE_KEY, config.AIEP_BUNDLE_TRUSTED_KEYS),
+    runnerImage: config.AIEP_RUNNER_IMAGE,
+  };
+  return { engine, operations };
+}
