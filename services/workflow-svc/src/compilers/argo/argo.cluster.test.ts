@@ -38,7 +38,7 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 [ "$type" != fail ] || exit 1
-grep -q "^kind: $type$" "$manifest"
+grep -q -e "^kind: $type$" -e '"kind": "'"$type"'"' "$manifest"
 code=$(sed -n 's/^  exit: //p' "$manifest")
 exit "\${code:-0}"
 `;
@@ -186,7 +186,9 @@ describe.skipIf(obstacle !== undefined)("compiled Workflows on a cluster", () =>
     },
   );
 
-  test("values, conditions and rules: a chain runs to Succeeded, a step whose condition is false is skipped", async () => {
+  test.concurrent("values, conditions and rules: a chain runs to Succeeded, a step whose condition is false is skipped", async ({
+    expect,
+  }) => {
     const { phase: end, message, steps } = await runToEnd(EXAMPLES["chain"] ?? { nodes: [] });
     expect({ end, message }).toEqual({ end: "Succeeded", message: undefined });
     expect(steps.get("n-train")).toBe("Succeeded");
@@ -195,20 +197,22 @@ describe.skipIf(obstacle !== undefined)("compiled Workflows on a cluster", () =>
     expect(steps.get("n-notify")).toBe("Succeeded");
   });
 
-  test("a diamond with an arm that may fail runs to Succeeded", async () => {
+  test.concurrent("a diamond with an arm that may fail runs to Succeeded", async ({ expect }) => {
     const { phase: end, message, steps } = await runToEnd(EXAMPLES["diamond"] ?? { nodes: [] });
     expect({ end, message }).toEqual({ end: "Succeeded", message: undefined });
     expect(steps.get("n-left")).toBe("Failed");
     expect(steps.get("n-join")).toBe("Succeeded");
   });
 
-  test("a fan-out over a parameter runs to Succeeded, its outputs collected", async () => {
+  test.concurrent("a fan-out over a parameter runs to Succeeded, its outputs collected", async ({
+    expect,
+  }) => {
     const { phase: end, message, steps } = await runToEnd(EXAMPLES["fan-out"] ?? { nodes: [] });
     expect({ end, message }).toEqual({ end: "Succeeded", message: undefined });
     expect(steps.get("n-sum")).toBe("Succeeded");
   });
 
-  test("a failure that a later rule takes care of fails the run", async () => {
+  test.concurrent("a failure that a later rule takes care of fails the run", async ({ expect }) => {
     const { phase: end, steps } = await runToEnd(FAILING);
     expect(end).toBe("Failed");
     expect(steps.get("n-cleanup")).toBe("Succeeded");

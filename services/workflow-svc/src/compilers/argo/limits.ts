@@ -6,8 +6,21 @@ import type { Inexpressible } from "../target.ts";
 /** Rules that the engine decides as soon as one upstream tells; Argo waits for all of them. */
 const EARLY = new Set(["one_success", "one_failed"]);
 
+/** `maxItems` of a DAG's tasks in Argo's full resource definitions; clusters with the minimal ones take more. */
+const TASKS_A_DAG = 200;
+
 export function argoLimits(definition: WorkflowDefinition, plan: Plan): Inexpressible[] {
-  return [...ofOptions(definition), ...[...plan.steps, ...plan.finally].flatMap(ofStep)];
+  const wide: Inexpressible[] =
+    plan.steps.length <= TASKS_A_DAG
+      ? []
+      : [
+          {
+            severity: "note",
+            field: "nodes",
+            detail: `${plan.steps.length} steps: clusters with Argo's full resource definitions accept at most ${TASKS_A_DAG} in one graph.`,
+          },
+        ];
+  return [...wide, ...ofOptions(definition), ...[...plan.steps, ...plan.finally].flatMap(ofStep)];
 }
 
 function ofOptions({ options, outputs, finally: last }: WorkflowDefinition): Inexpressible[] {
