@@ -33,6 +33,7 @@ import { openCodePackageFiles } from "./code-packages/package-files.ts";
 import type { TaskConfig } from "./config.ts";
 import { createController } from "./control/controller.ts";
 import { createTaskNotifier, notifyFromBus } from "./control/notifier.ts";
+import { awaitsNodes } from "./domain/task.ts";
 import { createCommandHandler } from "./messaging/command-handler.ts";
 import { collectCodePackages } from "./operations/collect-code-packages.ts";
 import { createRuntimeHealth } from "./operations/runtime-health.ts";
@@ -69,7 +70,18 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
   const work = startWork(config, foundations, shared, scope);
   const { store, notifier, commits } = work;
 
-  const runtime = await openRuntime({ config, directory, packages, artifacts, log, scope });
+  const runtime = await openRuntime({
+    config,
+    directory,
+    packages,
+    artifacts,
+    awaitsNodes: async ({ taskId, attempt }) => {
+      const task = await store.task(taskId);
+      return task !== undefined && awaitsNodes(task, attempt);
+    },
+    log,
+    scope,
+  });
   const controller = createController({
     store,
     runtime,

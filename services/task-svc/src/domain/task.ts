@@ -126,6 +126,11 @@ export function workloadRefOf(task: Task): WorkloadRef | undefined {
   return task.launch.kind === "none" ? undefined : { taskId: task.facts.id, attempt: task.launch.attempt };
 }
 
+/** Whether nodes of this launch have yet to begin, and may. */
+export function awaitsNodes(task: Task, attempt: number): boolean {
+  return task.state === "Initializing" && task.stop === null && attemptOf(task) === attempt;
+}
+
 /** What is left to do for a task, read from its state alone (level-triggered, D14). */
 export type Duty = "launch" | "watch" | "stop" | "remove" | "none";
 

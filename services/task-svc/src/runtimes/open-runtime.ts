@@ -4,7 +4,7 @@ import type { ArtifactStore } from "../artifacts/artifact-store.ts";
 import type { CodePackageFiles } from "../code-packages/package-files.ts";
 import { unpackCodePackage } from "../code-packages/unpack.ts";
 import type { TaskConfig } from "../config.ts";
-import type { Runtime } from "../domain/runtime.ts";
+import type { Runtime, WorkloadRef } from "../domain/runtime.ts";
 import { createLocalRuntime } from "./local/local-runtime.ts";
 import { storageResolver } from "./local/storage.ts";
 
@@ -13,6 +13,8 @@ export interface OpenRuntimeDeps {
   readonly directory: DirectorySource;
   readonly packages: CodePackageFiles;
   readonly artifacts: ArtifactStore;
+  /** Some node of the workload has yet to begin. */
+  readonly awaitsNodes: (ref: WorkloadRef) => Promise<boolean>;
   readonly log: Logger;
   readonly scope: Scope;
 }
@@ -41,6 +43,7 @@ async function openKubernetes({
   config,
   directory,
   packages,
+  awaitsNodes,
   log,
   scope,
 }: OpenRuntimeDeps): Promise<Runtime> {
@@ -59,6 +62,7 @@ async function openKubernetes({
     publicUrl: config.AIEP_DOWNLOADS_URL,
     key: settings.downloadsKey,
     codePackagePath: (sha256) => packages.pathOf(sha256),
+    awaitsNodes,
     log,
     now,
   });

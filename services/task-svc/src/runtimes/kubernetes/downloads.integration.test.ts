@@ -13,6 +13,7 @@ async function openGround() {
   const dir = await mkdtemp(join(tmpdir(), "aiep-downloads-"));
   await writeFile(join(dir, `${CODE.sha256}.zip`), "code");
   await writeFile(join(dir, "model"), "material");
+  let waits = true;
   let now = new Date("2026-11-21T10:00:00Z");
   const server = await startDownloads({
     host: "127.0.0.1",
@@ -20,12 +21,16 @@ async function openGround() {
     publicUrl: undefined,
     key: "k".repeat(32),
     codePackagePath: (sha256) => join(dir, `${sha256}.zip`),
+    awaitsNodes: async () => waits,
     log: createLogger({ service: "task-svc", level: "silent" }),
     now: () => now,
   });
   return {
     server,
     material: { url: pathToFileURL(join(dir, "model")).href, sha256: "b".repeat(64), filename: "m" },
+    begun: () => {
+      waits = false;
+    },
     later: (seconds: number) => {
       now = new Date(now.getTime() + seconds * 1000);
     },
@@ -58,7 +63,13 @@ test("a token that is forged, cut, missing, or older than the task's run limit o
   );
   const [body = "", mac = ""] = downloadToken.split(".");
   const other = Buffer.from(
-    JSON.stringify({ task_id: "x", attempt: 1, expires: 9e9, code: CODE.sha256, material: null }),
+    JSON.stringify({
+      task_id: workloadOf().taskId,
+      attempt: 1,
+      expires: 9e9,
+      code: CODE.sha256,
+      material: null,
+    }),
   );
   for (const token of [
     "",
@@ -72,6 +83,14 @@ test("a token that is forged, cut, missing, or older than the task's run limit o
   expect(await get(downloads.code?.url, downloadToken)).toEqual([200, "code"]);
   ground.later(2);
   expect(await get(downloads.code?.url, downloadToken)).toEqual([401, ""]);
+});
+
+test("a token opens nothing once the task's nodes have begun", async () => {
+  await using ground = await openGround();
+  const { downloads, downloadToken } = ground.server.grantFor(workloadOf({ code_package: CODE }));
+  expect(await get(downloads.code?.url, downloadToken)).toEqual([200, "code"]);
+  ground.begun();
+  expect(await get(downloads.code?.url, downloadToken)).toEqual([403, ""]);
 });
 
 test("a task that fetches nothing gets no token", async () => {

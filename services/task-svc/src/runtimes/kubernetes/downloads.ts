@@ -1,7 +1,8 @@
 /**
  * Where prepare containers fetch code packages and material: a small server of its own, so that pods need to reach
- * nothing else of the platform. Whoever asks shows a token that is signed for one task and its two files, and ends
- * with the task's run limit.
+ * nothing else of the platform. Whoever asks shows a token that is signed for one launch of one task and its two files.
+ * It stands on the task's pods, so it opens nothing once all nodes have begun, after a stop or an end, or past the run
+ * limit: asked of the task's own state, because nobody knows beforehand how long a pod will wait for its machine.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
@@ -9,14 +10,15 @@ import { open } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { taskId } from "@aiep/contracts";
 import type { Logger } from "@aiep/service-kit";
 import * as z from "zod";
-import type { Workload } from "../../domain/runtime.ts";
+import type { Workload, WorkloadRef } from "../../domain/runtime.ts";
 import { openMaterial } from "../local/material.ts";
 import type { Downloads } from "./job-builder/scripts.ts";
 
 const claims = z.object({
-  task_id: z.string(),
+  task_id: taskId,
   attempt: z.int(),
   expires: z.number(),
   code: z
@@ -35,6 +37,8 @@ export interface DownloadsDeps {
   /** Shared by all replicas. */
   readonly key: string;
   readonly codePackagePath: (sha256: string) => string;
+  /** Some node of the workload has yet to begin. */
+  readonly awaitsNodes: (ref: WorkloadRef) => Promise<boolean>;
   readonly log: Logger;
   readonly now: () => Date;
 }
@@ -77,10 +81,11 @@ async function openFile(path: string): Promise<Readable> {
   return file.createReadStream();
 }
 
-function grantOf({ key, now }: DownloadsDeps, base: string, { taskId, attempt, spec }: Workload) {
+function grantOf({ key, now }: DownloadsDeps, base: string, workload: Workload) {
+  const { attempt, spec } = workload;
   const { code_package: code, material } = spec;
   const token = sign(key, {
-    task_id: taskId,
+    task_id: workload.taskId,
     attempt,
     expires: Math.ceil(now().getTime() / 1000) + spec.run_limit_seconds,
     code: code?.sha256 ?? null,
@@ -96,13 +101,15 @@ function grantOf({ key, now }: DownloadsDeps, base: string, { taskId, attempt, s
 }
 
 async function serve(
-  { key, now, codePackagePath }: DownloadsDeps,
+  { key, now, codePackagePath, awaitsNodes }: DownloadsDeps,
   request: IncomingMessage,
   response: ServerResponse,
   signal: AbortSignal,
 ): Promise<void> {
   const granted = verify(key, request.headers.authorization?.replace(/^Bearer /, "") ?? "", now());
   if (granted === undefined) return void response.writeHead(401).end();
+  if (!(await awaitsNodes({ taskId: granted.task_id, attempt: granted.attempt })))
+    return void response.writeHead(403).end();
   const source =
     request.url === "/code" && granted.code !== null
       ? await openFile(codePackagePath(granted.code))

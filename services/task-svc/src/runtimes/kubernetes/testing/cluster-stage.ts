@@ -86,6 +86,10 @@ export async function openClusterStage(
       port: 0,
       publicUrl: undefined,
       key: randomBytes(32).toString("hex"),
+      awaitsNodes: async (ref) => {
+        const found = await runtime.observe(ref);
+        return found.kind === "present" && found.nodes.some(({ state }) => state === "Pending");
+      },
       codePackagePath: (sum) => join(dir, `${sum}.zip`),
       log,
       now,
