@@ -116,7 +116,7 @@ function keepForShell(manifest: JsonObject, parameters: ReadonlySet<string>): st
     const text = at(manifest, path);
     if (typeof text !== "string" || !holdsTemplate(text)) continue;
     const kept = parseTemplate(text).map((segment) => {
-      // What a text of the flow writes as `$${x}` is `${x}` with a `$` before it there, too: the shell's.
+      // `$${x}` is a literal one already.
       if (segment.kind === "text") return segment.text.replaceAll("${", "$${");
       const meaning = meaningOf(segment, { parameters, item: false }, true);
       if (meaning.kind !== "problem" || meaning.code !== "UNKNOWN_VARIABLE") return segment.source;

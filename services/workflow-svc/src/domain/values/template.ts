@@ -86,6 +86,8 @@ export function parseTemplate(text: string): readonly Segment[] {
   const segments: Segment[] = [];
   let plain = "";
   let at = 0;
+  // Looked for again only when it was passed: a text of open braces alone must not cost its square.
+  let close = text.indexOf("}");
   for (;;) {
     const open = text.indexOf("${", at);
     if (open < 0) break;
@@ -95,7 +97,7 @@ export function parseTemplate(text: string): readonly Segment[] {
       continue;
     }
     plain += text.slice(at, open);
-    const close = text.indexOf("}", open);
+    if (close >= 0 && close < open) close = text.indexOf("}", open);
     const nested = text.indexOf("${", open + 2);
     // `${x:-${y}}`: the outer one is the shell's, the inner one is read by itself.
     const whole = close >= 0 && (nested < 0 || nested > close);
