@@ -72,6 +72,7 @@ test("up answers behind one address, says so when it is up already, and status t
     "nats-server ready",
     "proxy ready",
     "task-svc ready",
+    "workflow-svc ready",
   ]);
 });
 

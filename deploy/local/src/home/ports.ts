@@ -19,6 +19,9 @@ const portsSchema = z.strictObject({
   log_http: port,
   log_probe: port,
   agent_probe: port,
+  /** Not in stacks of earlier versions; chosen with the next start. */
+  workflow_http: port.optional(),
+  workflow_probe: port.optional(),
   /** Pods fetch code and material there; not in stacks of earlier versions. */
   downloads: port.optional(),
 });
@@ -57,6 +60,8 @@ export async function preparePorts(file: string, wanted: number | undefined): Pr
     log_http: await choose(kept?.log_http),
     log_probe: await choose(kept?.log_probe),
     agent_probe: await choose(kept?.agent_probe),
+    workflow_http: await choose(kept?.workflow_http),
+    workflow_probe: await choose(kept?.workflow_probe),
     downloads: await choose(kept?.downloads),
   };
   await writeAtomic(file, `${JSON.stringify(ports, undefined, 2)}\n`);

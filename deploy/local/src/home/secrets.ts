@@ -13,6 +13,7 @@ import type { Layout } from "./layout.ts";
 
 export const NATS_ROLES = [
   "task-svc",
+  "workflow-svc",
   "log-svc",
   "log-agent",
   "topology",
@@ -40,6 +41,11 @@ export function downloadsKeyFile(layout: Layout): string {
   return join(layout.secretsDir, "downloads-key");
 }
 
+/** Signs bundles of workflows that leave this stack. */
+export function bundleKeyFile(layout: Layout): string {
+  return join(layout.secretsDir, "bundle-key.pem");
+}
+
 export async function ensureSecrets(layout: Layout, databases: readonly string[]): Promise<Secrets> {
   await mkdir(layout.secretsDir, { recursive: true, mode: 0o700 });
   await chmod(layout.secretsDir, 0o700);
@@ -51,6 +57,7 @@ export async function ensureSecrets(layout: Layout, databases: readonly string[]
   const databaseRootPassword = await secret(join(layout.secretsDir, "database-root"));
   await secret(downloadsKeyFile(layout));
   await ensureSigningKey(layout);
+  await ensureBundleKey(layout);
   return { natsPasswords, databaseRootPassword, databasePasswords };
 }
 
@@ -84,4 +91,11 @@ async function ensureSigningKey(layout: Layout): Promise<void> {
     PRIVATE,
   );
   await writeAtomic(layout.jwksFile, `${JSON.stringify({ keys: [jwk] }, undefined, 2)}\n`);
+}
+
+async function ensureBundleKey(layout: Layout): Promise<void> {
+  if ((await readIfThere(bundleKeyFile(layout))) !== undefined) return;
+  const { privateKey } = await promisify(generateKeyPair)("ed25519");
+  const pem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  await writeAtomic(bundleKeyFile(layout), pem, PRIVATE);
 }

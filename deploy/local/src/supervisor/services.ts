@@ -4,7 +4,7 @@ import type { StackConfig } from "../config.ts";
 import type { Layout } from "../home/layout.ts";
 import type { Ports } from "../home/ports.ts";
 import type { StackRuntime } from "../home/runtime.ts";
-import { databaseUrlFile, downloadsKeyFile, natsPasswordFile } from "../home/secrets.ts";
+import { bundleKeyFile, databaseUrlFile, downloadsKeyFile, natsPasswordFile } from "../home/secrets.ts";
 import { serviceUnit } from "./service-unit.ts";
 import type { Unit } from "./unit.ts";
 
@@ -21,9 +21,13 @@ export interface Programs {
 }
 
 /** Services with a database of their own (D3). */
-export const DATABASES = { "task-svc": "aiep_task", "log-svc": "aiep_log" } as const;
+export const DATABASES = {
+  "task-svc": "aiep_task",
+  "workflow-svc": "aiep_workflow",
+  "log-svc": "aiep_log",
+} as const;
 
-export const SERVICES = ["task-svc", "log-svc", "log-agent"] as const;
+export const SERVICES = ["task-svc", "workflow-svc", "log-svc", "log-agent"] as const;
 export type ServiceProgram = (typeof SERVICES)[number];
 
 interface ServiceFacts {
@@ -51,6 +55,19 @@ function factsOf(name: ServiceProgram, programs: Programs): ServiceFacts {
           AIEP_LOCAL_LOGS_DIR: layout.podLogsDir,
           AIEP_CODE_PACKAGE_DIR: layout.codePackagesDir,
           AIEP_ARTIFACT_DIR: layout.artifactsDir,
+        },
+      };
+    case "workflow-svc":
+      return {
+        entry: "services/workflow-svc/src/main.ts",
+        port: ports.workflow_http ?? 0,
+        probePort: ports.workflow_probe ?? 0,
+        env: {
+          AIEP_HTTP_PORT: String(ports.workflow_http ?? 0),
+          AIEP_DATABASE_URL_FILE: databaseUrlFile(layout, name),
+          AIEP_JWKS: layout.jwksFile,
+          AIEP_DIRECTORY_FILE: layout.directoryFile,
+          AIEP_BUNDLE_KEY_FILE: bundleKeyFile(layout),
         },
       };
     case "log-svc":
@@ -131,6 +148,7 @@ export function proxy({ config, layout, ports }: Programs): Unit {
       String(ports.http),
       String(ports.task_http),
       String(ports.log_http),
+      String(ports.workflow_http ?? 0),
     ],
     cwd: layout.home,
     env: config.childEnv,
