@@ -162,8 +162,8 @@ export class LiveRun {
     const commands = [...parts.commands, ...letters.flatMap((letter) => letter.commands ?? [])];
     const answered = letters.flatMap(({ request }) => (request === undefined ? [] : [request]));
     const rows = [...result.changed, ...touched].map((record) => this.#row(record));
-    const changed =
-      events.length + rows.length + commands.length + parts.wantSlots.length + parts.releaseSlots.length > 0;
+    const questions = parts.checkCache.length + parts.wantSlots.length + parts.releaseSlots.length;
+    const changed = events.length + rows.length + commands.length + questions > 0;
     const commit = {
       facts,
       version: this.#version,

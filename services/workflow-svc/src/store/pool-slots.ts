@@ -15,11 +15,15 @@ export interface PoolWish {
   readonly priority: number;
 }
 
-/** A second wish of a node replaces the first; one that was granted stays granted. */
+/** `granted`: 0 waits, 1 holds its slots, 2 holds them and is to be told so again. */
+const TOLD = 1;
+
+/** A second wish of a node replaces the first; one that was granted stays granted, and is told again: who asks does not know. */
 export function wishSlots(run: RunId, { pool, key, attempt, slots, priority }: PoolWish): Sql {
   return sql(
     `INSERT INTO pool_wishes (pool, run_id, node_key, attempt, slots, priority, granted) VALUES (?, ?, ?, ?, ?, ?, 0)
-     ON DUPLICATE KEY UPDATE attempt = VALUES(attempt), slots = VALUES(slots), priority = VALUES(priority)`,
+     ON DUPLICATE KEY UPDATE attempt = VALUES(attempt), slots = VALUES(slots), priority = VALUES(priority),
+       granted = IF(granted = 0, 0, 2)`,
     [pool, run, key, attempt, slots, priority],
   );
 }
@@ -42,10 +46,10 @@ export async function grantSlots(sqlPool: SqlPool, pool: string, capacity: numbe
   return await sqlPool.transaction(async (tx) => {
     const rows = await tx.query<WishRow>(
       `SELECT id, run_id, node_key, attempt, slots, granted FROM pool_wishes WHERE pool = ?
-       ORDER BY granted DESC, priority DESC, id FOR UPDATE`,
+       ORDER BY granted > 0 DESC, priority DESC, id FOR UPDATE`,
       [pool],
     );
-    const given = chooseGrants(rows, capacity);
+    const given = [...rows.filter(({ granted }) => granted > TOLD), ...chooseGrants(rows, capacity)];
     if (given.length === 0) return false;
     await tx.multi([
       `UPDATE pool_wishes SET granted = 1 WHERE id IN (${given.map(({ id }) => id).join(", ")})`,
@@ -76,7 +80,7 @@ export function chooseGrants<Row extends Pick<WishRow, "slots" | "granted">>(
 /** Pools in which somebody waits. */
 export async function wantedPools(sqlPool: SqlPool): Promise<readonly string[]> {
   const rows = await sqlPool.query<{ pool: string }>(
-    "SELECT DISTINCT pool FROM pool_wishes WHERE granted = 0",
+    "SELECT DISTINCT pool FROM pool_wishes WHERE granted <> 1",
   );
   return rows.map(({ pool }) => pool);
 }
