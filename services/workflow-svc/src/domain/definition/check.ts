@@ -62,10 +62,6 @@ export function checkDefinition(
   );
 }
 
-export function hasErrors(problems: readonly DefinitionProblem[]): boolean {
-  return problems.some(({ severity }) => severity === "error");
-}
-
 function checkOptions(
   { options, nodes }: WorkflowDefinition,
   { purpose }: CheckContext,

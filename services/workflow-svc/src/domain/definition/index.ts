@@ -9,9 +9,9 @@
  *   catalog.ts      what is asked of node kinds; problem.ts what a fault is
  */
 export type { CatalogEntry, ComponentCatalog, ManifestProblem, SubWorkflowReference } from "./catalog.ts";
-export { type CheckContext, checkDefinition, hasErrors, type SubWorkflowFacts } from "./check.ts";
+export { type CheckContext, checkDefinition } from "./check.ts";
 export { diffDefinitions } from "./diff.ts";
-export { type EffectiveEdge, type EffectiveEdges, effectiveEdges } from "./edges.ts";
-export { type DefinitionProblem, PROBLEM_CODES, type ProblemCode } from "./problem.ts";
+export { effectiveEdges } from "./edges.ts";
+export type { DefinitionProblem } from "./problem.ts";
 export { nodeReferences } from "./read-node.ts";
-export { type ParsedDefinition, parseDefinition } from "./shape.ts";
+export { parseDefinition } from "./shape.ts";

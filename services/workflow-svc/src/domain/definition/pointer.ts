@@ -1,6 +1,4 @@
 /** Places inside a document: RFC 6901 pointers and the values they name. */
-import type { Json } from "../values/index.ts";
-
 export type Place = readonly PropertyKey[];
 
 export function pointerOf(place: Place): string {
@@ -40,8 +38,6 @@ export function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? "something else";
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
-
-export type JsonObject = { readonly [key: string]: Json };
 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,32 +1,30 @@
 /** A fault of a definition, at a place, with what to do. All faults are found at once. */
 import type { WorkflowNodeId } from "@aiep/contracts";
 
-export const PROBLEM_CODES = [
-  "SHAPE",
-  "LIMIT",
-  "DUPLICATE_ID",
-  "DUPLICATE_NAME",
-  "UNKNOWN_NODE",
-  "SELF_EDGE",
-  "DUPLICATE_EDGE",
-  "CYCLE",
-  "TRIGGER_RULE",
-  "BAD_EXPRESSION",
-  "UNKNOWN_VARIABLE",
-  "UNKNOWN_OUTPUT",
-  "NOT_AN_ANCESTOR",
-  "PARAMETER_TYPE",
-  "RESERVED_NAME",
-  "UNKNOWN_KIND",
-  "UNSUPPORTED_KIND",
-  "MANIFEST",
-  "UNKNOWN_POOL",
-  "SUB_WORKFLOW",
-  "TIME_ZONE",
-  "NO_NODES",
-  "IMPORT",
-] as const;
-export type ProblemCode = (typeof PROBLEM_CODES)[number];
+export type ProblemCode =
+  | "SHAPE"
+  | "LIMIT"
+  | "DUPLICATE_ID"
+  | "DUPLICATE_NAME"
+  | "UNKNOWN_NODE"
+  | "SELF_EDGE"
+  | "DUPLICATE_EDGE"
+  | "CYCLE"
+  | "TRIGGER_RULE"
+  | "BAD_EXPRESSION"
+  | "UNKNOWN_VARIABLE"
+  | "UNKNOWN_OUTPUT"
+  | "NOT_AN_ANCESTOR"
+  | "PARAMETER_TYPE"
+  | "RESERVED_NAME"
+  | "UNKNOWN_KIND"
+  | "UNSUPPORTED_KIND"
+  | "MANIFEST"
+  | "UNKNOWN_POOL"
+  | "SUB_WORKFLOW"
+  | "TIME_ZONE"
+  | "NO_NODES"
+  | "IMPORT";
 
 export interface DefinitionProblem {
   /** A warning is shown and stops nothing. */

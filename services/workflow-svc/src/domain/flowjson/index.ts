@@ -7,4 +7,4 @@
  *   export.ts       a definition → a flow; export-settings.ts its variables
  */
 export { writeFlowJson } from "./export.ts";
-export { type ReadFlow, readFlowJson } from "./import.ts";
+export { readFlowJson } from "./import.ts";

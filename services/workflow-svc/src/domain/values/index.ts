@@ -9,28 +9,23 @@
  *   expression.ts      CEL; expression-references.ts what it reads; expression-cost.ts what it may cost
  */
 export { businessDate, hourOf, isTimeZone, parseDay } from "./calendar.ts";
-export { type CompileResult, compileExpression, type Evaluation, type Expression } from "./expression.ts";
+export { compileExpression, type Evaluation, type Expression } from "./expression.ts";
 export { checkParameter, resolveParameters, sameJson } from "./parameters.ts";
-export { asText, resolveManifest, resolveText } from "./resolve.ts";
+export { resolveManifest } from "./resolve.ts";
 export type {
   Json,
   NodeScope,
   OutputReference,
   References,
-  Resolved,
   RunScope,
   Scope,
-  TimeDialect,
-  ValueProblem,
-  ValueProblemCode,
 } from "./scope.ts";
 export {
   holdsTemplate,
   meaningOf,
   parseTemplate,
-  type Segment,
   type Variable,
   type Vocabulary,
 } from "./template.ts";
 export { holdsUnresolved, type Path, type ScriptFields, scriptFields, visitTexts } from "./texts.ts";
-export { isTimeVariable, timeVariable, timeVariableNames } from "./time-variables.ts";
+export { isTimeVariable } from "./time-variables.ts";
