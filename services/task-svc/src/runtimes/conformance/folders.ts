@@ -40,15 +40,27 @@ export function describeFolders(openStage: StageFactory): void {
     expect(stage.storage.read("in.txt")).toBe("kept");
   });
 
-  test("a mount whose folder is missing ends the node with MountRefused and names it", async () => {
-    await using stage = await openStage();
-    const missing = { ...dataMount(stage), source: `${stage.storage.source}/not-there` };
-    const task = workload(stage, "true", { spec: { mounts: [missing] } });
-    const [node] = await run(stage, task);
-    expect(node).toMatchObject({ state: "Failed", reason: "MountRefused", exitCode: null, startedAt: null });
-    expect(node?.message).toContain("not-there");
-    expect((await untilLog(stage, task)).stdout.toString()).toMatch(/^\[aiep\] .*not-there/m);
-  });
+  test.each([
+    ["written", false],
+    ["read", true],
+  ])(
+    "a mount to be %s whose folder is missing ends the node with MountRefused, names it and makes nothing",
+    async (_, readOnly) => {
+      await using stage = await openStage();
+      const missing = { ...dataMount(stage, readOnly), source: `${stage.storage.source}/not-there` };
+      const task = workload(stage, "true", { spec: { mounts: [missing] } });
+      const [node] = await run(stage, task);
+      expect(node).toMatchObject({
+        state: "Failed",
+        reason: "MountRefused",
+        exitCode: null,
+        startedAt: null,
+      });
+      expect(node?.message).toContain("not-there");
+      expect((await untilLog(stage, task)).stdout.toString()).toMatch(/^\[aiep\] .*not-there/m);
+      expect(stage.storage.read("not-there")).toBe("");
+    },
+  );
 
   test("the code package is unpacked where UPLOAD_CODE_DIR says, on every node its own", async () => {
     await using stage = await openStage();

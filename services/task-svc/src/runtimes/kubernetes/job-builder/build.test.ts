@@ -173,10 +173,19 @@ test("quantities are exact: cores to the thousandth, GB as GiB", () => {
 });
 
 test("a mount uses the longest root, and roots are mounted once", () => {
-  const { volumes, mounts } = storageOf(
+  const { volumes, mounts, roots, folders } = storageOf(
     [mount("/ceph/team/a", "/a"), mount("/ceph/teams", "/b"), mount("/ceph/team", "/c", true)],
     factsOf("ns-plain").storageRoots,
   );
+  expect(roots).toEqual([
+    { name: "storage-0", mountPath: "/aiep-roots/storage-0", readOnly: true },
+    { name: "storage-1", mountPath: "/aiep-roots/storage-1", readOnly: true },
+  ]);
+  expect(folders.map(({ path }) => path)).toEqual([
+    "/aiep-roots/storage-0/data/a",
+    "/aiep-roots/storage-1/teams",
+    "/aiep-roots/storage-0/data",
+  ]);
   expect(volumes).toEqual([
     { name: "storage-0", persistentVolumeClaim: { claimName: "team" } },
     { name: "storage-1", hostPath: { path: "/mnt/ceph", type: "Directory" } },

@@ -8,8 +8,8 @@ import type { BuildFacts } from "./build.ts";
 import { environmentOf, literal, PATHS } from "./environment.ts";
 import { gangTemplateMetadata, schedulerNameOf } from "./gang.ts";
 import { resourcesOf } from "./resources.ts";
-import { type Downloads, prepareScript, startScript, TOKEN_VARIABLE } from "./scripts.ts";
-import { storageOf } from "./volumes.ts";
+import { prepareScript, startScript, TOKEN_VARIABLE } from "./scripts.ts";
+import { type Storage, storageOf } from "./volumes.ts";
 
 /** What a pod gets that somebody else ends, e.g. a drain; a stop names its own time when it deletes the pods. */
 const GRACE_SECONDS = 30;
@@ -34,6 +34,7 @@ export function podTemplate(
   const scheduler = schedulerNameOf(namespace);
   const resources = resourcesOf(role, facts.gpuTypes);
   const fetches = facts.downloads.code !== undefined || facts.downloads.material !== undefined;
+  const prepares = fetches || storage.folders.length > 0;
   return {
     metadata: {
       labels: { ...labelsOf(workload, facts.instance), ...gang.labels },
@@ -59,7 +60,7 @@ export function podTemplate(
         fsGroupChangePolicy: "OnRootMismatch",
         seccompProfile: { type: "RuntimeDefault" },
       },
-      ...(fetches ? { initContainers: [prepareContainer(spec, facts)] } : {}),
+      ...(prepares ? { initContainers: [prepareContainer(spec, facts, storage)] } : {}),
       containers: [
         {
           name: CONTAINERS[spec.mode],
@@ -91,17 +92,18 @@ function startOf(spec: TaskSpec, role: TaskSpec["roles"][number]): string {
 
 function prepareContainer(
   spec: TaskSpec,
-  { prepareImage, downloads, downloadToken }: BuildFacts & { readonly downloads: Downloads },
+  { prepareImage, downloads, downloadToken }: BuildFacts,
+  storage: Storage,
 ): V1Container {
   return {
     name: PREPARE_CONTAINER,
     image: prepareImage,
-    command: ["/bin/sh", "-c", literal(prepareScript(spec, downloads))],
-    env: [{ name: TOKEN_VARIABLE, value: downloadToken }],
+    command: ["/bin/sh", "-c", literal(prepareScript(spec, downloads, storage.folders))],
+    ...(downloadToken === "" ? {} : { env: [{ name: TOKEN_VARIABLE, value: downloadToken }] }),
     resources: { requests: { cpu: "50m", memory: "32Mi" }, limits: { cpu: "1", memory: "256Mi" } },
     securityContext: restricted(),
     terminationMessagePolicy: "File",
-    volumeMounts: [{ name: "aiep", mountPath: PATHS.root }],
+    volumeMounts: [{ name: "aiep", mountPath: PATHS.root }, ...storage.roots],
   };
 }
 

@@ -2,14 +2,15 @@
  * The two `sh` scripts of a pod. Both tell the platform's lines in the one recognisable form (D12), and a refusal in
  * the container's termination message, where the observer reads it: `refused <Reason> <sentence>`.
  *
- *   prepare  in an init container: fetches code package and material, checks and unpacks them; its lines are kept in
- *            a file, so that the node's own log opens with them
+ *   prepare  in an init container: looks whether the folders to be mounted are there, fetches code package and material,
+ *            checks and unpacks them; its lines are kept in a file, so that the node's own log opens with them
  *   start    in the node's container, as its first process: proves identity and rights, exports what differs
  *            between nodes, runs the command, hands SIGTERM on to everything it started
  */
 import { type NodeRole, PLATFORM_LINE_PREFIX, type TaskMode, type TaskSpec } from "@aiep/contracts";
 import { quote } from "../../local/shell.ts";
 import { PATHS } from "./environment.ts";
+import type { Storage } from "./volumes.ts";
 
 /** Exit code of a script's own refusal. */
 export const PLATFORM_FAILURE = 125;
@@ -28,7 +29,7 @@ export interface Downloads {
 }
 export const TOKEN_VARIABLE = "AIEP_DOWNLOAD_TOKEN";
 
-export function prepareScript(spec: TaskSpec, downloads: Downloads): string {
+export function prepareScript(spec: TaskSpec, downloads: Downloads, folders: Storage["folders"]): string {
   const parts = [
     `umask 022
 mkdir -p ${Object.values(PATHS).join(" ")} || exit ${PLATFORM_FAILURE}
@@ -44,6 +45,11 @@ fetch() {
 }
 sum() { set -- $(sha256sum <"$1"); printf %s "$1"; }`,
   ];
+  // Only what is known to be missing: who may not look may still be let in by the kubelet.
+  for (const { path, mount } of folders)
+    parts.push(
+      `! LC_ALL=C ls -d ${quote(path)} 2>&1 >/dev/null | grep -q 'No such file' || refuse MountRefused ${quote(`${mount.target} (${mount.source}) does not exist; create the folder, or correct data_info.`)}`,
+    );
   const { code_package: code, material } = spec;
   if (code !== null && downloads.code !== undefined) {
     const zip = `${PATHS.run}/code.zip`;

@@ -26,7 +26,7 @@ import type { Stage } from "../../conformance/stage.ts";
 import { decodeCri } from "../../local/logs/testing/decode-cri.ts";
 import { startDownloads } from "../downloads.ts";
 import { KubernetesRuntime, type KubernetesRuntimeDeps } from "../kubernetes-runtime.ts";
-import { CONTAINERS, keyOf } from "../names.ts";
+import { CONTAINERS, keyOf, PREPARE_CONTAINER } from "../names.ts";
 import { deployedRoles, openAccount, type Role } from "./service-account.ts";
 
 const POD_LOGS = "/var/log/pods";
@@ -145,7 +145,9 @@ export async function openClusterStage(
       const last = seenOf(workload).findLast((each) => each.kind === "present");
       const seenNode = last?.kind === "present" ? last.nodes.find(({ name }) => name === node) : undefined;
       const ended = ["Succeeded", "Failed", "Stopped"].includes(seenNode?.state ?? "");
-      const file = readdirSync(logs).find((name) => isLogOf(name, workload, node));
+      const files = readdirSync(logs).filter((name) => isLogOf(name, workload, node));
+      // What prepares it speaks for a node that never began.
+      const file = files.find((name) => !name.endsWith(PREPARE_CONTAINER)) ?? (ended ? files[0] : undefined);
       // A container that never started has no log.
       if (file === undefined) return ended && seenNode?.startedAt === null ? NO_LOG : undefined;
       const podIsGone = !existsSync(join(POD_LOGS, file.slice(0, file.lastIndexOf("_"))));
@@ -183,7 +185,7 @@ export async function openClusterStage(
 function keepLogs(namespace: string, logs: string): void {
   for (const folder of readdirSync(POD_LOGS)) {
     if (!folder.startsWith(`${namespace}_`)) continue;
-    for (const container of Object.values(CONTAINERS)) {
+    for (const container of [...Object.values(CONTAINERS), PREPARE_CONTAINER]) {
       const kept = join(logs, `${folder}_${container}`);
       const file = join(POD_LOGS, folder, container, "0.log");
       if (existsSync(kept) || !existsSync(file)) continue;
