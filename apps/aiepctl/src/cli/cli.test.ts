@@ -115,7 +115,7 @@ describe("completion", () => {
   };
 
   it("offers commands, options, choices and what a value is", () => {
-    expect(words("")).toEqual(["mltask", "events", "config", "doctor", "completion", "version"]);
+    expect(words("")).toEqual(["mltask", "workflow", "events", "config", "doctor", "completion", "version"]);
     expect(words("mltask", "run", "--")).toContain("--upload-code");
     expect(words("mltask", "list", "--state", "")).toContain("Running");
     expect(words("mltask", "run", "-f", "")).toBe("files");

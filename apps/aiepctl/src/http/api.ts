@@ -24,6 +24,8 @@ export interface CallOptions {
   readonly upload?: RequestBody;
   readonly idempotencyKey?: string;
   readonly lastEventId?: string | undefined;
+  /** An ETag. */
+  readonly ifMatch?: string | undefined;
   readonly accept?: string;
   readonly timeoutMs?: number;
   readonly signal: AbortSignal;
@@ -44,6 +46,8 @@ export interface ApiDeps {
   readonly onRetry: (message: string) => void;
 }
 
+/** Asked for twice they have the effect of once. */
+const HARMLESS = /\/(stop|cancel|pause|resume|validate|compile)$/;
 const REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_RETRY_MS = 15_000;
 
@@ -98,6 +102,7 @@ export class Api {
         "x-request-id": randomUUID(),
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(options.idempotencyKey === undefined ? {} : { "idempotency-key": `"${options.idempotencyKey}"` }),
+        ...(options.ifMatch === undefined ? {} : { "if-match": options.ifMatch }),
         ...(options.lastEventId === undefined ? {} : { "last-event-id": options.lastEventId }),
       },
       body: options.upload ?? jsonBody(route, options.body),
@@ -116,7 +121,10 @@ export class Api {
     attempt: (number: number) => Promise<T>,
   ): Promise<T> {
     const repeatable =
-      route.method !== "POST" || options.idempotencyKey !== undefined || route.path.endsWith("/stop");
+      route.method === "GET" ||
+      route.method === "DELETE" ||
+      options.idempotencyKey !== undefined ||
+      HARMLESS.test(route.path);
     const deadline = performance.now() + (this.settings.retryForMs ?? DEFAULT_RETRY_MS);
     const backoff = new Backoff();
     for (;;) {

@@ -4,8 +4,8 @@ import { registerRoute } from "@aiep/service-kit";
 import type { FastifyInstance } from "fastify";
 import { exportBundle } from "../operations/bundles.ts";
 import { compile } from "../operations/compile.ts";
-import { diffVersions, freezeVersion, getVersion, listVersions } from "../operations/experiments.ts";
 import { exportVersion } from "../operations/export.ts";
+import { diffVersions, freezeVersion, getVersion, listVersions } from "../operations/versions.ts";
 import { contextOf, type RouteDeps } from "./context.ts";
 import { versionDetail, versionSummary } from "./views.ts";
 

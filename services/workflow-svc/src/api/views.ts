@@ -14,9 +14,10 @@ import type {
 import * as z from "zod";
 import type { NodeComponent } from "../components/component.ts";
 import { draftChanged, type Experiment, type FrozenVersion, versionNameOf } from "../domain/experiment.ts";
-import type { ExperimentWhole, VersionWhole } from "../operations/experiments.ts";
+import type { ExperimentWhole } from "../operations/experiments.ts";
 import { problemView } from "../operations/problems.ts";
 import type { NodeWhole } from "../operations/run-nodes.ts";
+import type { VersionWhole } from "../operations/versions.ts";
 import type { Template } from "../store/experiment-store.ts";
 import type { RunFacts, RunRecord } from "../store/run-store.ts";
 

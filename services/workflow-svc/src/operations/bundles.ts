@@ -13,8 +13,9 @@ import { type BundleKind, type BundleTarget, mapBundle, type NamePlace } from ".
 import { versionNameOf } from "../domain/experiment.ts";
 import { canonicalJson } from "../store/definitions.ts";
 import type { OperationDeps } from "./deps.ts";
-import { type CreateOptions, type ExperimentWhole, getVersion, keepNew } from "./experiments.ts";
+import { type CreateOptions, type ExperimentWhole, keepNew } from "./experiments.ts";
 import { acceptDefinition } from "./read-definition.ts";
+import { getVersion } from "./versions.ts";
 
 type ImportBody = z.output<typeof importBundleBody>;
 

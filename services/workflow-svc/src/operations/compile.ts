@@ -6,8 +6,8 @@ import { nodeReferences } from "../domain/definition/index.ts";
 import { versionNameOf } from "../domain/experiment.ts";
 import { findExperiment } from "./access.ts";
 import type { OperationDeps } from "./deps.ts";
-import { ownerOf, versionWhole } from "./experiments.ts";
 import { checkToRun } from "./read-definition.ts";
+import { ownerOf, versionWhole } from "./versions.ts";
 
 export async function compile(
   deps: OperationDeps,

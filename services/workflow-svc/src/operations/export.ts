@@ -4,8 +4,8 @@ import type { Principal } from "@aiep/service-kit";
 import { writeFlowJson } from "../domain/flowjson/index.ts";
 import { writeNative } from "../domain/native/index.ts";
 import type { OperationDeps } from "./deps.ts";
-import { getVersion } from "./experiments.ts";
 import { writeArchive } from "./flowjson-archive.ts";
+import { getVersion } from "./versions.ts";
 
 export interface ExportedFile {
   /** Safe in a header: ASCII. */

@@ -14,8 +14,8 @@ import { APPROVAL_ROLES } from "../components/component.ts";
 import type { AttemptRow, JsonObject, NodeRow, RunRecord } from "../store/run-store.ts";
 import { findRun } from "./access.ts";
 import type { OperationDeps } from "./deps.ts";
-import { definitionOf } from "./experiments.ts";
 import { runGraph } from "./run-graph.ts";
+import { definitionOf } from "./versions.ts";
 
 /** In the order of the graph, children of a for_each after their node. */
 export async function listNodes(

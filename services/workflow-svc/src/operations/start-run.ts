@@ -29,9 +29,9 @@ import { digestOf } from "../store/definitions.ts";
 import type { ChangeContext, JsonObject, NewRun, RunFacts, RunRecord } from "../store/run-store.ts";
 import { findExperimentToChange, findRunToChange } from "./access.ts";
 import type { OperationDeps } from "./deps.ts";
-import { definitionOf, frozenVersion, ownerOf } from "./experiments.ts";
 import { checkToRun } from "./read-definition.ts";
 import { runGraph } from "./run-graph.ts";
+import { definitionOf, frozenVersion, ownerOf } from "./versions.ts";
 
 export interface StartOptions extends ChangeContext {
   /** Id of the command that asks for it (S1). */

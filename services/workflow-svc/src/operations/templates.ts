@@ -11,7 +11,7 @@ import { versionNameOf } from "../domain/experiment.ts";
 import type { Page, Template } from "../store/experiment-store.ts";
 import { findExperimentToChange } from "./access.ts";
 import type { OperationDeps } from "./deps.ts";
-import { definitionOf, frozenVersion } from "./experiments.ts";
+import { definitionOf, frozenVersion } from "./versions.ts";
 
 export async function createTemplate(
   deps: OperationDeps,
