@@ -5,6 +5,7 @@
  * Q2 units of one key never overtake each other: a key that is in flight holds its later units back.
  * Q3 a batch that fails is rolled back and repeated one by one, so a poison unit fails alone (I12).
  * Q4 deadlocks and lock timeouts are repeated with jitter; a lost connection is not: its outcome is unknown.
+ * Q5 a unit too large for one packet goes alone, in one transaction of several round trips.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { AiepError } from "@aiep/contracts";
@@ -190,8 +191,31 @@ export class CommitQueue {
   }
 
   async #send(batch: readonly Waiting[]): Promise<void> {
-    await this.#pool.multi(["START TRANSACTION", ...batch.flatMap((unit) => unit.texts), "COMMIT"]);
+    const texts = batch.flatMap((unit) => unit.texts);
+    if (batch.reduce((sum, unit) => sum + unit.bytes, 0) <= MAX_BATCH_BYTES) {
+      await this.#pool.multi(["START TRANSACTION", ...texts, "COMMIT"]);
+    } else {
+      await this.#pool.transaction(async (tx) => {
+        for (const packet of packetsOf(texts)) await tx.multi(packet); // Q5
+      });
+    }
     this.#commits += 1;
     this.#units += batch.length;
   }
+}
+
+function packetsOf(texts: readonly string[]): string[][] {
+  const packets: string[][] = [];
+  let packet: string[] = [];
+  let room = 0;
+  for (const text of texts) {
+    if (packets.length === 0 || text.length > room) {
+      packet = [];
+      packets.push(packet);
+      room = MAX_BATCH_BYTES;
+    }
+    packet.push(text);
+    room -= text.length;
+  }
+  return packets;
 }

@@ -143,6 +143,19 @@ describe("commit queue", () => {
     expect(await ids(w.pool)).toHaveLength(50);
   });
 
+  test("a unit larger than a packet of the server is committed whole, or not at all", async () => {
+    await using w = await world(["CREATE TABLE large (id INT PRIMARY KEY, body LONGTEXT) ENGINE=InnoDB"]);
+    const queue = new CommitQueue({ pool: w.pool });
+    const body = "x".repeat(1_500_000);
+    const row = (id: number) => sql("INSERT INTO large VALUES (?, ?)", [id, body]);
+    const unit = (from: number) => ({ statements: Array.from({ length: 14 }, (_, at) => row(from + at)) });
+    await queue.commit(unit(0));
+    await expect(queue.commit(unit(-13))).rejects.toThrow(DuplicateKeyError);
+    expect(await w.pool.query("SELECT MIN(id) AS least, COUNT(*) AS n FROM large")).toEqual([
+      { least: 0, n: 14 },
+    ]);
+  });
+
   test("tells how many units wait, and how many shared a commit", async () => {
     await using w = await world([NUMBERS]);
     const queue = new CommitQueue({ pool: w.pool, maxInFlight: 1 });
