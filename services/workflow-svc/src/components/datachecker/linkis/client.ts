@@ -76,7 +76,8 @@ export class LinkisClient {
   }
 
   async #ask({ path, body, user, signal }: Call): Promise<LinkisAnswer> {
-    const token = await this.#settings.token();
+    const token = await this.#settings.token().catch(() => undefined);
+    if (token === undefined) return { kind: "trouble", what: "the platform's own token cannot be read" };
     try {
       const response = await fetch(`${this.#settings.url.replace(/\/+$/, "")}/api/rest_j/v1/${path}`, {
         method: body === undefined ? "GET" : "POST",

@@ -35,7 +35,10 @@ function node(
     linkis: {
       url: options.url ?? linkis.url,
       user: undefined,
-      token: async () => Promise.resolve(options.token ?? TOKEN),
+      token: async () => {
+        if (options.token === "") throw new Error("no such file");
+        return await Promise.resolve(options.token ?? TOKEN);
+      },
     },
     sqlSources: new Map(),
     now: () => Date.now() + clock.ahead,
@@ -270,6 +273,9 @@ withLinkis("a token that Linkis refuses", () => {
     const options = { token: TOKEN };
     const checked = node(["t2.a"], {}, options);
     const job = waiting(await checked.start());
+    options.token = "";
+    const unread = waiting(await checked.ask(job));
+    expect(unread.message).toContain("token cannot be read");
     options.token = "wrong-secret-token";
     const at = waiting(await checked.ask(job));
     expect(at.message).toContain("refuses the platform's token");
