@@ -362,6 +362,21 @@ describe("bad input", () => {
     ]);
   });
 
+  it("a rule that may start a node before what it reads is there is warned about", () => {
+    const read = (id: string, output: string) =>
+      node(id, {
+        kind: "http",
+        manifest: { url: `\${nodes.p.outputs.${output}}` },
+        trigger_rule: "one_success",
+      });
+    const definition = workflow("p>a p>b q>a q>b", [
+      node("p", { kind: "http", manifest: { url: "u" }, outputs: [{ name: "rows", default: 0 }] }),
+      read("a", "status"),
+      read("b", "rows"),
+    ]);
+    expect(problems(definition)).toEqual(["TRIGGER_RULE /nodes/1/manifest/url a warning"]);
+  });
+
   it("a workflow without nodes is saved and not run", () => {
     expect(problems(workflow(""))).toEqual(["NO_NODES /nodes - warning"]);
     expect(problems(workflow(""), { ...save, purpose: { kind: "run" } })).toEqual(["NO_NODES /nodes -"]);

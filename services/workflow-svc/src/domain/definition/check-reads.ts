@@ -2,7 +2,7 @@
  * What a node reads of others: only of nodes above it, and only what they leave. The nodes of `finally` may read every node
  * of the workflow, which has ended by then.
  */
-import { FOREIGN_KIND, nearest, type WorkflowNode } from "@aiep/contracts";
+import { FOREIGN_KIND, nearest, type TriggerRule, type WorkflowNode } from "@aiep/contracts";
 import type { ComponentCatalog } from "./catalog.ts";
 import { ancestorsOf, type Report, type SectionGraph } from "./check-graph.ts";
 import type { Place } from "./pointer.ts";
@@ -74,8 +74,30 @@ export function checkReads(
       }
       const missing = lacking(source, wish, all.catalog);
       if (missing !== undefined) say("UNKNOWN_OUTPUT", missing);
+      else if (mayBeEarly(node, source, wish))
+        report(
+          problemAt(
+            "TRIGGER_RULE",
+            [...place, ...wish.place],
+            node.id,
+            `The rule ${node.trigger_rule} may start ${node.id} before ${source.id} left ${wish.name}; declare a default for it.`,
+            "warning",
+          ),
+        );
     }
   }
+}
+
+const EARLY: readonly TriggerRule[] = ["always", "one_success", "one_failed", "all_failed"];
+
+/** Such a rule does not wait, or waits for a failure: what is read may not be there. */
+function mayBeEarly(
+  { trigger_rule: rule }: WorkflowNode,
+  source: WorkflowNode,
+  { what, name }: Wish,
+): boolean {
+  if (what === "state" || !EARLY.includes(rule)) return false;
+  return !source.outputs.some((output) => output.name === name && output.default !== undefined);
 }
 
 /** Undefined: the node leaves it. */

@@ -1,4 +1,4 @@
-import { MAX_WORKFLOW_NODES } from "@aiep/contracts";
+import { MAX_WORKFLOW_NODES, type TriggerRule } from "@aiep/contracts";
 import { describe, expect, it } from "vitest";
 import { checkDefinition, effectiveEdges, nodeReferences, parseDefinition } from "./index.ts";
 import { node, testCatalog, workflow } from "./testing/catalog.ts";
@@ -33,20 +33,30 @@ describe("a definition of the largest size", () => {
 });
 
 describe("effective edges", () => {
-  it("add an order where an ancestor is read that is no direct upstream, once", () => {
-    const definition = workflow("a>b b>c", [
-      node("a", { kind: "http", manifest: { url: "u" } }),
-      node("c", {
-        kind: "http",
-        manifest: { url: "${nodes.a.outputs.status}${nodes.a.outputs.body}" },
-        condition: "nodes.b.state == 'Succeeded'",
-      }),
-    ]);
-    expect(
-      effectiveEdges(definition, testCatalog).main.map(
-        ({ source, target, kind }) => `${source}>${target} ${kind}`,
-      ),
-    ).toEqual(["a>b drawn", "b>c drawn", "a>c implied"]);
+  const reader = (trigger_rule: TriggerRule) =>
+    node("c", {
+      kind: "http",
+      manifest: { url: "${nodes.a.outputs.status}${nodes.a.outputs.body}" },
+      condition: "nodes.b.state == 'Succeeded'",
+      trigger_rule,
+    });
+  const implied = (readerRule: TriggerRule, between: TriggerRule) => {
+    const a = node("a", { kind: "http", manifest: { url: "u" } });
+    const definition = workflow("a>b x>b b>c", [a, node("b", { trigger_rule: between }), reader(readerRule)]);
+    return effectiveEdges(definition, testCatalog)
+      .main.filter(({ kind }) => kind === "implied")
+      .map(({ source, target }) => `${source}>${target}`);
+  };
+
+  it.each<[TriggerRule, TriggerRule, string[]]>([
+    ["all_success", "all_success", []],
+    ["none_failed", "all_done", []],
+    ["all_success", "one_success", ["a>c"]],
+    ["all_success", "always", ["a>c"]],
+    ["all_done", "all_success", ["a>c"]],
+    ["one_failed", "all_success", ["a>c"]],
+  ])("a reader with %s behind a node with %s: %j", (readerRule, between, expected) => {
+    expect(implied(readerRule, between)).toEqual(expected);
   });
 
   it("leave reads of finally from the main graph alone: it has ended", () => {
