@@ -68,6 +68,8 @@ export interface RigOptions extends StartOptions {
   readonly front?: boolean;
   /** Tasks run in the cluster of this kubeconfig, in namespaces of the rig's own. */
   readonly kubeconfig?: string;
+  /** As in a cluster elsewhere: no node's log files can be read, nor folders mounted. */
+  readonly elsewhere?: boolean;
   /** More settings for the programs, over the local stack's. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -269,7 +271,9 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   const ports = await preparePorts(layout.portsFile, await freePort());
   const secrets = await ensureSecrets(layout, Object.keys(DATABASES));
   const runtime =
-    options.kubeconfig === undefined ? LOCAL_RUNTIME : await inCluster(id, options.kubeconfig, opening);
+    options.kubeconfig === undefined
+      ? LOCAL_RUNTIME
+      : await inCluster(id, options.kubeconfig, options.elsewhere === true, opening);
   await ensureDirectory(layout, join(config.root, "deploy/local/assets/sample-model.zip"), runtime);
   await writeClientContext(layout, `http://127.0.0.1:${ports.http}`);
   const parts: Programs = { config: { ...config, childEnv }, layout, ports, runtime };
@@ -301,6 +305,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
 async function inCluster(
   id: string,
   kubeconfig: string,
+  elsewhere: boolean,
   opening: AsyncDisposableStack,
 ): Promise<StackRuntime> {
   const namespaces = { demo: `aiep-rig-${id}`, small: `aiep-rig-${id}-small` };
@@ -308,10 +313,11 @@ async function inCluster(
     using api = openKubeApi(kubeconfig);
     for (const name of Object.values(namespaces)) await api.remove(`/api/v1/namespaces/${name}`);
   });
-  return await prepareCluster(
+  const runtime = await prepareCluster(
     { kubeconfig, instance: `rig-${id}`, namespaces, image: "python:3", prepare_image: "busybox:1" },
     () => undefined,
   );
+  return elsewhere ? { ...runtime, same_machine: false } : runtime;
 }
 
 async function startPrograms(rig: Rig, parts: Programs, options: RigOptions): Promise<void> {
