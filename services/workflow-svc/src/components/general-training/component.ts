@@ -60,9 +60,13 @@ export const generalTraining = defineTask({
     directories: {
       storage_root: "/data/alice",
       data_sub_dir: "features",
-      result_sub_dir: "models/${run_date}",
+      result_sub_dir: "models",
+      code_sub_dir: "src",
     },
-    code_info: { command: 'python3 "${CODE_DIR:-.}/train.py" --data "${DATA_DIR}" --date ${run_date}' },
+    code_info: {
+      command:
+        'mkdir -p "${RESULT_DIR}/${run_date}"\npython3 "${CODE_DIR}/train.py" --data "${DATA_DIR}" --out "${RESULT_DIR}/${run_date}"',
+    },
     set_envs: { OMP_NUM_THREADS: "1" },
   },
   checkRules: (manifest) => {
