@@ -15,6 +15,8 @@ export interface Database extends AsyncDisposable {
   /** `mysql://user[:password]@127.0.0.1:port/name` */
   readonly url: string;
   readonly name: string;
+  /** Statements in it, as the server's administrator. */
+  execute(...statements: readonly string[]): Promise<void>;
   /** Drops the database; also what disposing does. */
   drop(): Promise<void>;
 }
@@ -70,11 +72,18 @@ export async function createDatabaseWith(
       await connection.query(`DROP DATABASE IF EXISTS ${name}`);
     });
   };
+  const own = new URL(rootUrl);
+  own.pathname = `/${name}`;
+  const execute = async (...statements: readonly string[]): Promise<void> => {
+    await withConnection(own.href, async (connection) => {
+      for (const statement of statements) await connection.query(statement);
+    });
+  };
   const url = new URL(rootUrl);
   url.pathname = `/${name}`;
   if (user !== undefined) {
     url.username = user;
     url.password = password;
   }
-  return { url: url.href, name, drop, [Symbol.asyncDispose]: drop };
+  return { url: url.href, name, execute, drop, [Symbol.asyncDispose]: drop };
 }

@@ -13,7 +13,7 @@ import { oneLine } from "../terminal/sanitize.ts";
 import type { Style, Terminal } from "../terminal/terminal.ts";
 import { durationOption, formatDuration } from "../terminal/time.ts";
 import { pages } from "./pages.ts";
-import { endedNodes, nodeTable } from "./tables.ts";
+import { allNodes, endedNodes, nodeTable } from "./tables.ts";
 
 /** Words of later versions are shown as they are. */
 const node = z.object({
@@ -84,7 +84,7 @@ async function watch(session: Session, run: RunView, signal: AbortSignal): Promi
   const draw = () => {
     const since = formatDuration(shell.now().getTime() - Date.parse(run.created_at));
     const ended = [...shown.values()].filter((each) => OVER.test(each)).length;
-    terminal.status(`${state}  ${ended}/${run.node_count} nodes · ${since}`);
+    terminal.status(`${state}  ${ended}/${Math.max(run.node_count, shown.size)} nodes · ${since}`);
   };
   const timer = terminal.messagesTTY ? setInterval(draw, 1_000) : undefined;
   try {
@@ -148,7 +148,7 @@ async function conclude(session: Session, run: RunView): Promise<void> {
   const word = style === undefined ? run.state : terminal.styleErr(style, run.state);
   const message = run.message === null ? "" : `: ${oneLine(run.message)}`;
   terminal.say(`\nRun ${run.id} of ${oneLine(run.experiment_name)} ${run.version_name}`);
-  terminal.say(`${word}${took}${message} (${endedNodes(run)}/${run.node_count} nodes ended)`);
+  terminal.say(`${word}${took}${message} (${endedNodes(run)}/${allNodes(run)} nodes ended)`);
   if (run.state !== "Succeeded") {
     const bad = await pages(session, ROUTES.listRunNodes, page(runNodeView), {
       params: { run_id: run.id },

@@ -52,7 +52,7 @@ export function runTable(context: CommandContext, items: readonly RunView[], wid
     each.experiment_name,
     each.version_name,
     each.state,
-    `${endedNodes(each)}/${each.node_count}`,
+    `${endedNodes(each)}/${allNodes(each)}`,
     each.run_date,
     age(each.created_at, now),
     took(each, now),
@@ -74,6 +74,14 @@ const ENDED = [
 
 export function endedNodes({ nodes_by_state: counts }: Pick<RunView, "nodes_by_state">): number {
   return ENDED.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
+}
+
+/** Children of a for_each are not known before their node starts. */
+export function allNodes({ node_count: declared, nodes_by_state: counts }: RunView): number {
+  return Math.max(
+    declared,
+    Object.values(counts).reduce((sum, count) => sum + count, 0),
+  );
 }
 
 function took({ started_at: from, finished_at: to }: RunView, now: Date): string {

@@ -7,6 +7,7 @@ import { stringify } from "yaml";
 import { readIfThere, writeAtomic } from "./files.ts";
 import type { Layout } from "./layout.ts";
 import { type KubernetesStack, LOCAL_RUNTIME, type StackRuntime } from "./runtime.ts";
+import { ensureComponents } from "./warehouse.ts";
 
 /*
  * The first directory document of a local stack (D29). Written once; from then on it is the user's to edit, and the
@@ -47,6 +48,7 @@ export async function ensureDirectory(
     await mkdir(join(layout.storageDir, "materials"), { recursive: true });
     await copyFile(sample, material);
   }
+  await ensureComponents(layout);
   if ((await readIfThere(layout.directoryFile)) !== undefined) return;
   const document = {
     ...template(layout, { ids, proxy }, material, await sha256(material), namespaceNames(runtime)),

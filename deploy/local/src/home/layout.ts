@@ -14,6 +14,8 @@ export interface Layout {
   readonly subscriberFile: string;
   readonly clientKeyFile: string;
   readonly directoryFile: string;
+  /** What the operators of this stack say of node kinds. */
+  readonly componentsFile: string;
   readonly storageDir: string;
   readonly natsDir: string;
   readonly databaseDir: string;
@@ -43,6 +45,7 @@ export function layoutOf(home: string): Layout {
     subscriberFile: at("subscriber.json"),
     clientKeyFile: at("secrets", "client-key.pem"),
     directoryFile: at("directory.yaml"),
+    componentsFile: at("components.yaml"),
     storageDir: at("storage"),
     natsDir: at("nats"),
     databaseDir: at("mariadb"),

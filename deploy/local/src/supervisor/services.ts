@@ -5,6 +5,7 @@ import type { Layout } from "../home/layout.ts";
 import type { Ports } from "../home/ports.ts";
 import type { StackRuntime } from "../home/runtime.ts";
 import { bundleKeyFile, databaseUrlFile, downloadsKeyFile, natsPasswordFile } from "../home/secrets.ts";
+import { WAREHOUSE, WAREHOUSE_ACCOUNT } from "../home/warehouse.ts";
 import { serviceUnit } from "./service-unit.ts";
 import type { Unit } from "./unit.ts";
 
@@ -20,11 +21,12 @@ export interface Programs {
   readonly runtime: StackRuntime;
 }
 
-/** Services with a database of their own (D3). */
+/** Services with a database of their own (D3), and what the examples look at. */
 export const DATABASES = {
   "task-svc": "aiep_task",
   "workflow-svc": "aiep_workflow",
   "log-svc": "aiep_log",
+  [WAREHOUSE_ACCOUNT]: WAREHOUSE,
 } as const;
 
 export const SERVICES = ["task-svc", "workflow-svc", "log-svc", "log-agent"] as const;
@@ -68,6 +70,7 @@ function factsOf(name: ServiceProgram, programs: Programs): ServiceFacts {
           AIEP_JWKS: layout.jwksFile,
           AIEP_DIRECTORY_FILE: layout.directoryFile,
           AIEP_BUNDLE_KEY_FILE: bundleKeyFile(layout),
+          AIEP_COMPONENTS_FILE: layout.componentsFile,
         },
       };
     case "log-svc":

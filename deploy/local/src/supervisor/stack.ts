@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { startDatabase, startNats } from "@aiep/dev-servers";
 import { natsPermissions } from "@aiep/service-kit/nats-permissions";
 import { NATS_ROLES, type Secrets, writeDatabaseUrl } from "../home/secrets.ts";
+import { fillWarehouse, WAREHOUSE } from "../home/warehouse.ts";
 import { Keeper } from "./keeper.ts";
 import type { Reporter } from "./reporter.ts";
 import { serverUnit } from "./server-unit.ts";
@@ -81,8 +82,9 @@ export function createStack({ programs, secrets, reporter, log }: StackDeps): St
   async function createDatabases(): Promise<void> {
     for (const [service, name] of Object.entries(DATABASES)) {
       const password = secrets.databasePasswords.get(service) ?? "";
-      const { url } = await databaseUnit.server().createDatabase(name, { user: name, password });
-      await writeDatabaseUrl(layout, service, url);
+      const created = await databaseUnit.server().createDatabase(name, { user: name, password });
+      await writeDatabaseUrl(layout, service, created.url);
+      if (name === WAREHOUSE) await fillWarehouse(created, new Date());
     }
   }
 
