@@ -14,7 +14,14 @@ import {
   taskSpec,
 } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
-import type { NodeObservation, Observation, Runtime, Workload, WorkloadRef } from "../../domain/runtime.ts";
+import type {
+  NodeObservation,
+  Observation,
+  ObservationSink,
+  Runtime,
+  Workload,
+  WorkloadRef,
+} from "../../domain/runtime.ts";
 
 export interface NodeLog {
   readonly stdout: Buffer;
@@ -28,6 +35,8 @@ export interface Stage extends AsyncDisposable {
   restart(): Promise<void>;
   /** Everything the runtime's sink was told about a workload, over restarts. */
   seen(ref: WorkloadRef): readonly Observation[];
+  /** One more who is told what the sink is told, over restarts. */
+  listen(sink: ObservationSink): void;
   /** Whole log of a node; undefined as long as it is not complete. */
   logOf(workload: Workload, node: NodeName): NodeLog | undefined;
   readonly identity: TaskSpec["identity"];

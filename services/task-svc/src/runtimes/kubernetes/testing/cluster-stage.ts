@@ -21,7 +21,7 @@ import { codePackageId, type DirectoryInput, directory } from "@aiep/contracts";
 import { type KubeApi, openKubeApi } from "@aiep/dev-servers";
 import { connect } from "@aiep/kube";
 import { createLogger } from "@aiep/service-kit";
-import type { Observation, Workload } from "../../../domain/runtime.ts";
+import type { Observation, ObservationSink, Workload } from "../../../domain/runtime.ts";
 import type { Stage } from "../../conformance/stage.ts";
 import { decodeCri } from "../../local/logs/testing/decode-cri.ts";
 import { startDownloads } from "../downloads.ts";
@@ -97,6 +97,7 @@ export async function openClusterStage(
     async (server) => await server.close(),
   );
   const seen: Observation[] = [];
+  const listeners: ObservationSink[] = [];
   const open = async () => {
     const opened = new KubernetesRuntime({
       connection: await connect(account.kubeconfig),
@@ -110,7 +111,10 @@ export async function openClusterStage(
       keepSeconds: 0,
       ...options.runtime,
     });
-    await opened.start((observation) => seen.push(observation));
+    await opened.start((observation) => {
+      seen.push(observation);
+      for (const listener of listeners) listener(observation);
+    });
     return opened;
   };
   let runtime = await open();
@@ -153,6 +157,7 @@ export async function openClusterStage(
       const podIsGone = !existsSync(join(POD_LOGS, file.slice(0, file.lastIndexOf("_"))));
       return ended || podIsGone ? decodeCri(readFileSync(join(logs, file))) : undefined;
     },
+    listen: (sink) => void listeners.push(sink),
     storage: {
       source: "/ceph/conformance",
       target: "/data",

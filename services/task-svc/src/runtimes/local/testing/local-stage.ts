@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { codePackageId, LOG_COMPLETE_FILE, MAIN_CONTAINER } from "@aiep/contracts";
-import type { Observation, Runtime } from "../../../domain/runtime.ts";
+import type { Observation, ObservationSink, Runtime } from "../../../domain/runtime.ts";
 import type { Stage } from "../../conformance/stage.ts";
 import type { Host } from "../host.ts";
 import { folderOf, Layout } from "../layout.ts";
@@ -45,10 +45,14 @@ export async function openLocalStage(
   const deps = { ...(await localDeps(dir, host)), ...changes };
   const layout = new Layout(deps.stateDir, deps.logsDir);
   const seen: Observation[] = [];
+  const listeners: ObservationSink[] = [];
   const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
   const open = async () => {
     const opened = await createLocalRuntime(deps);
-    await opened.start((observation) => seen.push(observation));
+    await opened.start((observation) => {
+      seen.push(observation);
+      for (const listener of listeners) listener(observation);
+    });
     return opened;
   };
   let runtime: Runtime = await open();
@@ -75,6 +79,7 @@ export async function openLocalStage(
       if (!existsSync(join(podDir, LOG_COMPLETE_FILE))) return undefined;
       return decodeCri(readFileSync(join(podDir, MAIN_CONTAINER, "0.log")));
     },
+    listen: (sink) => void listeners.push(sink),
     storage: {
       source: "/ceph/conformance",
       target: host.namespaces ? "/ceph/conformance/target" : join(dir, "target"),
