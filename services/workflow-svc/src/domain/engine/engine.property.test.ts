@@ -9,7 +9,7 @@ const STEPS = Number(process.env["AIEP_ENGINE_STEPS"] ?? 1_000_000);
 
 describe("the engine on random workflows", () => {
   it("does what the reference does and keeps its promises, whatever happens in whatever order", {
-    timeout: 120_000,
+    timeout: 600_000,
   }, () => {
     let steps = 0;
     while (steps < STEPS) {
