@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { workflowDefinition } from "@aiep/contracts";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { createRegistry } from "./registry.ts";
@@ -73,6 +74,12 @@ describe.each(registry.components.map((component) => [component.kind, component]
       const example = filled(component.example) as typeof component.example; // it was one before
       expect(component.manifest.safeParse(example).error?.issues ?? []).toEqual([]);
       expect(component.checkRules(example)).toEqual([]);
+    });
+
+    it("has a JSON Schema by which a form accepts that example, and refuses an unknown field", () => {
+      const validate = new Ajv2020({ strict: false }).compile(schema);
+      expect(validate(filled(component.example)), JSON.stringify(validate.errors)).toBe(true);
+      expect(validate({ ...component.example, nonsense: 1 })).toBe(false);
     });
 
     it("fails as validation, not by throwing, with a manifest that does not fit", async () => {
