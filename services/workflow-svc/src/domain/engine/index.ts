@@ -2,6 +2,6 @@
 export { advance, outstanding } from "./advance.ts";
 export { buildRunGraph } from "./graph.ts";
 export type { BaseNode, Fact, Outputs, RunColumns, RunGraph } from "./model.ts";
-export { replay, statusEvents } from "./replay.ts";
-export { newRun, type Run, records } from "./run.ts";
+export { statusEvents } from "./replay.ts";
+export { newRun, type Run } from "./run.ts";
 export { nodeView, rebuild, runColumns } from "./view.ts";
