@@ -41,8 +41,16 @@ interface Mode {
   readonly before: string;
 }
 
+const STANDALONE: Mode = {
+  mode: "Standalone",
+  wanted: {},
+  node: "worker-0",
+  isNode: "true",
+  before: "",
+  end: "",
+};
 const MODES: readonly Mode[] = [
-  { mode: "Standalone", wanted: {}, node: "worker-0", isNode: "true", before: "", end: "" },
+  STANDALONE,
   {
     mode: "DDP",
     wanted: { mode: "DDP", workers: 2 },
@@ -73,6 +81,13 @@ interface Ending {
   readonly names?: boolean;
 }
 
+const STOP: Ending = {
+  name: "stop",
+  script: () => `echo done\n${FOR_EVER}`,
+  stops: true,
+  state: "Stopped",
+  reason: "StoppedByUser",
+};
 const ENDINGS: readonly Ending[] = [
   { name: "success", script: ({ end }) => `echo done\n${end}`, state: "Succeeded", reason: "Completed" },
   {
@@ -82,13 +97,7 @@ const ENDINGS: readonly Ending[] = [
     reason: "NonZeroExit",
     names: true,
   },
-  {
-    name: "stop",
-    script: () => `echo done\n${FOR_EVER}`,
-    stops: true,
-    state: "Stopped",
-    reason: "StoppedByUser",
-  },
+  STOP,
   {
     name: "deadline",
     script: () => `echo done\n${FOR_EVER}`,
@@ -118,6 +127,23 @@ export function describeTasks(name: string, openStage: StageFactory): void {
     const cases = MODES.flatMap((mode) =>
       ENDINGS.map((ending) => [mode.mode, ending.name, mode, ending] as const),
     );
+    test("I10: a workload that belongs to no task is found and removed, one of a task stays", async () => {
+      await using stage = await openStage();
+      const orphan = workload(stage, FOR_EVER);
+      await stage.runtime.launch(orphan);
+      notifier = createTaskNotifier();
+      const planned = await submit(stage, store, STANDALONE, STOP);
+      await using _controller = startController(stage, store, notifier);
+      await waitFor(
+        "the orphan is gone",
+        async () => (await stage.runtime.observe(orphan)).kind === "absent",
+        PATIENCE,
+      );
+      await until(store, planned, "runs", (task) => task.state === "Running");
+      await stop(store, planned);
+      await waitFor("nothing of it is left to do", async () => await isSettled(store, planned), PATIENCE);
+    });
+
     test.for(cases)("%s: %s", async ([, , mode, ending], context) => {
       await using stage = await openStage();
       context.skip(ending.reason === "OutOfMemory" && !stage.can.limitMemory, "no memory limits here");

@@ -125,6 +125,34 @@ test("K2: a successor pursues a stop, and ends a pod that a controller made mean
   expect(cluster.get(KINDS.Pod, `${NAME}-x7k2p`)).toBeUndefined();
 });
 
+test("K2: a pod that is still there long after its grace is removed by force", async () => {
+  await using cluster = await openFakeCluster();
+  let clock = Date.now();
+  await using opened = await openRuntime(cluster, { now: () => new Date(clock) });
+  await opened.runtime.launch(task);
+  cluster.put(KINDS.Pod, pod(running("Standalone")));
+  await opened.untilStates("Running");
+  const asked: unknown[] = [];
+  cluster.intercept((request) => {
+    if (request.method !== "DELETE" || !request.path.includes("/pods/")) return false;
+    asked.push(request.body);
+    answer(request, 200, {}); // its machine does not answer any more
+    return true;
+  });
+  await opened.runtime.stop(task, { graceSeconds: 7 });
+  const leaving = (touched: string) => {
+    const { metadata, status } = pod(running("Standalone"));
+    const deletionTimestamp = new Date(clock).toISOString();
+    return { metadata: { ...metadata, deletionTimestamp, annotations: { touched } }, status };
+  };
+  cluster.put(KINDS.Pod, leaving("once"));
+  expect(asked).toMatchObject([{ gracePeriodSeconds: 7 }]);
+  clock += 7_000 + 61_000;
+  cluster.put(KINDS.Pod, leaving("twice"));
+  await waitFor("it is removed by force", () => asked.length > 1);
+  expect(asked.at(-1)).toMatchObject({ gracePeriodSeconds: 0 });
+});
+
 test("K3: under Kueue a stop deletes the job and leaves suspend alone", async () => {
   await using cluster = await openFakeCluster();
   await using opened = await openRuntime(cluster);
