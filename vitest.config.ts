@@ -50,6 +50,7 @@ export default defineConfig({
                 exclude: ["**/node_modules/**", "**/dist/**"],
                 // One cluster, shared by all.
                 fileParallelism: false,
+                sequence: { groupOrder: 1 + WITH_CLUSTER.indexOf(name) },
                 globalSetup: process.env["KUBECONFIG"] ? [databases] : [],
                 testTimeout: 120_000,
                 hookTimeout: 120_000,
