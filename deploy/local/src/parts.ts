@@ -6,6 +6,7 @@ export { type Layout, layoutOf } from "./home/layout.ts";
 export { type Ports, preparePorts } from "./home/ports.ts";
 export { LOCAL_RUNTIME, type StackRuntime } from "./home/runtime.ts";
 export { ensureSecrets, NATS_ROLES, type Secrets, writeDatabaseUrl } from "./home/secrets.ts";
+export { fillWarehouse, WAREHOUSE } from "./home/warehouse.ts";
 export { prepareCluster } from "./kubernetes/cluster.ts";
 export { endNodes, runningNodes } from "./processes/task-nodes.ts";
 export { runOnce } from "./supervisor/service-unit.ts";

@@ -19,6 +19,7 @@ import {
   endNodes,
   ensureDirectory,
   ensureSecrets,
+  fillWarehouse,
   type Layout,
   type Life,
   LOCAL_RUNTIME,
@@ -33,6 +34,7 @@ import {
   type Secrets,
   type StackRuntime,
   topologyProgram,
+  WAREHOUSE,
   writeClientContext,
   writeDatabaseUrl,
 } from "@aiep/deploy-local/parts";
@@ -57,12 +59,14 @@ import { ApiClient } from "./client.ts";
 import { RigProgram, type StartOptions } from "./program.ts";
 import { type TaskWish, taskBody } from "./task.ts";
 
-export const SERVICES = ["task-svc", "log-svc", "log-agent"] as const;
+export const SERVICES = ["task-svc", "log-svc", "log-agent", "workflow-svc"] as const;
+/** What a test of container tasks needs. */
+const SPINE: readonly ServiceName[] = ["task-svc", "log-svc", "log-agent"];
 export type ServiceName = (typeof SERVICES)[number];
 export type Victim = ServiceName | "nats" | "database";
 
 export interface RigOptions extends StartOptions {
-  /** Programs to start; default all. */
+  /** Programs to start; default all but workflow-svc. */
   readonly start?: readonly ServiceName[];
   /** The address people use, for aiepctl. */
   readonly front?: boolean;
@@ -108,6 +112,7 @@ export class Rig implements AsyncDisposable {
     this.client = new ApiClient(parts.layout.clientKeyFile, {
       "task-svc": `http://127.0.0.1:${parts.ports.task_http}`,
       "log-svc": `http://127.0.0.1:${parts.ports.log_http}`,
+      "workflow-svc": `http://127.0.0.1:${parts.ports.workflow_http ?? 0}`,
     });
     const hits = this.failpointLog;
     this.programs = new Map(SERVICES.map((name) => [name, new RigProgram(name, parts, hits)]));
@@ -286,8 +291,9 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   opening.defer(async () => void (await Promise.all([nats.kill9(), database.kill9()])));
   for (const [service, name] of Object.entries(DATABASES)) {
     const password = secrets.databasePasswords.get(service) ?? "";
-    const { url } = await database.createDatabase(name, { user: name, password });
-    await writeDatabaseUrl(layout, service, url);
+    const created = await database.createDatabase(name, { user: name, password });
+    await writeDatabaseUrl(layout, service, created.url);
+    if (name === WAREHOUSE) await fillWarehouse(created, new Date());
   }
   opening.defer(async () => void (await endNodes(layout.runtimeDir)));
   const rig = new Rig({ id, parts, nats, database, natsPassword, stack: opening.move() });
@@ -327,7 +333,7 @@ async function startPrograms(rig: Rig, parts: Programs, options: RigOptions): Pr
     rig.closing(async () => await front.stop());
   }
   rig.closing(async () => void (await Promise.all([...rig.programs.values()].map((each) => each.close()))));
-  for (const name of options.start ?? SERVICES) await rig.start(name, options);
+  for (const name of options.start ?? SPINE) await rig.start(name, options);
 }
 
 function accounts({ natsPasswords }: Secrets, rigPassword: string) {
