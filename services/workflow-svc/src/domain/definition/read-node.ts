@@ -122,7 +122,7 @@ class Reader implements NodeReading {
     for (const segment of parseTemplate(text)) {
       if (segment.kind === "text") continue;
       const meaning = meaningOf(segment, this.#vocabulary, script);
-      if (meaning.kind === "problem") this.#problem(meaning.code, place, meaning.detail);
+      if (meaning.kind === "problem") this.#problem(meaning.code, place, meaning.detail());
       if (meaning.kind === "replace") this.#variable(segment.variable, place);
     }
   }

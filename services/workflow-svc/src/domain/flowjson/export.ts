@@ -81,10 +81,7 @@ function readSettings(flow: JsonObject): Settings | undefined {
 /** The flow's keys of our nodes: those they came with, else their ids. */
 function keysOf(nodes: readonly WorkflowNode[]): ReadonlyMap<string, string> {
   return new Map(
-    nodes.map(({ id, foreign }) => [
-      id,
-      (foreign === undefined ? undefined : keyOf(plainObject(foreign))) ?? id,
-    ]),
+    nodes.map(({ id, foreign }) => [id, (foreign === undefined ? undefined : keyOf(foreign)) ?? id]),
   );
 }
 
@@ -98,9 +95,9 @@ function exportEdge(
 }
 
 function exportNode(node: WorkflowNode, key: string, index: number, context: FlowContext): JsonObject {
-  const original = cloneOf(node.foreign) ?? newNode(node, key, index);
   const wanted = comparable(node);
-  if (sameJson(reread(original, context), wanted)) return original;
+  if (node.foreign !== undefined && sameJson(reread(node.foreign, context), wanted)) return node.foreign;
+  const original = cloneOf(node.foreign) ?? newNode(node, key, index);
   put(original, ["aiep"], undefined);
   writeWords(node, original, context);
   const again = reread(original, context);

@@ -34,6 +34,7 @@ const SCRIPTS: readonly (readonly string[])[] = [
   ["script", "source_code"],
 ];
 
+/** Of a node as it was kept: a key is a text, which is kept as it is. */
 export function keyOf(node: JsonObject): string | undefined {
   return textOf(node["key"]) ?? textOf(node["id"]);
 }
@@ -62,7 +63,7 @@ export function wordsOf(node: JsonObject, translation: Translation): JsonObject 
 export function importNode(original: JsonObject, context: FlowContext): ImportedNode {
   const plain = plainOf(original);
   const node = isObject(plain) ? plain : {};
-  const key = keyOf(node) ?? "";
+  const key = keyOf(original) ?? "";
   const jobType = jobTypeOfNode(node);
   const { kind, manifest, notes } = translated(node, jobType, context);
   const result: JsonObject = {

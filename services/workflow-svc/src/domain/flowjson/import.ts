@@ -57,7 +57,7 @@ function flowShape(flow: JsonObject) {
   const nodes = list("nodes", true);
   const edges = list("edges", false);
   nodes.forEach((node, index) => {
-    if (keyOf(plainObject(node)) === undefined)
+    if (keyOf(node) === undefined)
       problems.push(
         problemAt("SHAPE", ["nodes", index, "key"], undefined, "A node needs a key, which its edges name."),
       );
@@ -136,7 +136,7 @@ function toDefinition(
       ),
     ),
   ];
-  return { ok: true, definition: parsed.definition, name: flowName(nodes.map(plainObject)), problems };
+  return { ok: true, definition: parsed.definition, name: flowName(nodes), problems };
 }
 
 export function endsOf(edge: JsonObject, { idOf }: FlowContext): JsonObject {

@@ -72,7 +72,7 @@ function resolve(
     if (segment.kind === "text") return segment.text;
     const meaning = meaningOf(segment, vocabulary, script);
     if (meaning.kind === "keep") return segment.source;
-    if (meaning.kind === "problem") return report(meaning.code, meaning.detail);
+    if (meaning.kind === "problem") return report(meaning.code, meaning.detail());
     return valueFor(segment, scope, report);
   });
   const [only] = values;

@@ -129,13 +129,18 @@ export type Meaning =
   | {
       readonly kind: "problem";
       readonly code: "UNKNOWN_VARIABLE" | "BAD_EXPRESSION";
-      readonly detail: string;
+      /** Looked for when it is told: finding the name that was meant costs more than the rest. */
+      readonly detail: () => string;
     };
 
 const replace: Meaning = { kind: "replace" };
 const keep: Meaning = { kind: "keep" };
-const bad = (detail: string): Meaning => ({ kind: "problem", code: "BAD_EXPRESSION", detail });
-const unknown = (detail: string): Meaning => ({ kind: "problem", code: "UNKNOWN_VARIABLE", detail });
+const bad = (detail: string): Meaning => ({ kind: "problem", code: "BAD_EXPRESSION", detail: () => detail });
+const unknown = (detail: string): Meaning => ({
+  kind: "problem",
+  code: "UNKNOWN_VARIABLE",
+  detail: () => detail,
+});
 
 export const PROPERTIES = {
   run: ["id", "date", "date_std"],
@@ -199,7 +204,11 @@ function nameMeaning(
   const operand = arithmetic?.operand;
   if (!parameters.has(name) && !isTimeVariable(name)) {
     if (script && isCapitals(name)) return keep;
-    return unknown(unknownName(source, name, vocabulary, script));
+    return {
+      kind: "problem",
+      code: "UNKNOWN_VARIABLE",
+      detail: () => unknownName(source, name, vocabulary, script),
+    };
   }
   if (typeof operand === "string" && !parameters.has(operand))
     return unknown(`${source}: ${operand} is not a parameter of the workflow.`);
