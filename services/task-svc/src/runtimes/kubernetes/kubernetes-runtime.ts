@@ -18,7 +18,7 @@
  */
 import { AiepError, type Directory } from "@aiep/contracts";
 import { type Connection, createKubeClient, createRateLimiter, type KubeClient } from "@aiep/kube";
-import type { Logger } from "@aiep/service-kit";
+import { type Logger, within } from "@aiep/service-kit";
 import type {
   Observation,
   ObservationSink,
@@ -118,8 +118,8 @@ export class KubernetesRuntime implements Runtime {
     for (const kind of JOB_KINDS) this.#watches.open(kind, this.#cache.jobs(kind), ours);
     this.#watches.open("Pod", this.#cache.pods, ours);
     this.#watches.open("Event", this.#cache.events, { fieldSelector: "type=Warning" });
-    const synced = this.#watches.synced([...JOB_KINDS, "Pod"]);
-    await within(START_TIMEOUT_MS, synced, () => this.#unavailable());
+    const synced = this.#watches.synced([...JOB_KINDS, "Pod"]).then(() => true);
+    if (!(await within(START_TIMEOUT_MS, synced, false))) throw this.#unavailable();
     this.#watchGangs(); // what they tell is of jobs that are known
     this.#ticking ??= setInterval(() => this.#tick(), TICK_MS).unref();
   }
@@ -299,12 +299,4 @@ export class KubernetesRuntime implements Runtime {
     const message = `The Kubernetes API cannot be used${said == null ? "" : `: ${said}`}.`;
     return new AiepError("RUNTIME_UNAVAILABLE", message, { cause });
   }
-}
-
-async function within<T>(ms: number, waiting: Promise<T>, late: () => Error): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late()), ms);
-  });
-  return await Promise.race([waiting, timeout]).finally(() => clearTimeout(timer));
 }
