@@ -68,6 +68,7 @@ export async function openFakeCluster(): Promise<FakeCluster> {
 
   const api = await openFakeApi((request) => {
     if (intercepting(request)) return;
+    if (request.path === "/version") return answer(request, 200, { minor: "34", gitVersion: "v1.34.0" });
     const { collection, name } = parsePath(request.path);
     const key = `${collection}|${name}`;
     const found = objects.get(key);
