@@ -24,11 +24,11 @@ export function openComponents(
 ): OpenComponents {
   const stack = new AsyncDisposableStack();
   const sqlSources = new Map<string, SqlSource>();
-  for (const [name, { url, partitionColumn }] of settings.sqlSources) {
+  for (const [name, { url, ...source }] of settings.sqlSources) {
     const pool = stack.use(
       createSqlPool({ url, connectionLimit: CONNECTIONS, statementTimeoutMs: STATEMENT_MS }),
     );
-    sqlSources.set(name, { pool, partitionColumn });
+    sqlSources.set(name, { pool, ...source });
   }
   const { linkis, http } = settings;
   const registry = createRegistry({

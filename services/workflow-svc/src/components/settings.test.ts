@@ -44,7 +44,7 @@ describe("the operators' settings", () => {
     hook: { file: ${token} }
 datachecker:
   sql_sources:
-    warehouse: { url_file: ${url}, partition_column: dt }
+    warehouse: { url_file: ${url}, partition_column: dt, groups: [risk] }
 `,
       ),
     });
@@ -55,6 +55,7 @@ datachecker:
     expect(settings.sqlSources.get("warehouse")).toEqual({
       url: "mysql://reader:pw@127.0.0.1:3306/dw",
       partitionColumn: "dt",
+      groups: ["risk"],
     });
     await using opened = openComponents(settings, {
       directory: { current: () => ({ document: EMPTY }) },

@@ -4,7 +4,7 @@
  * exchanged.
  */
 import { readFile } from "node:fs/promises";
-import { AiepError } from "@aiep/contracts";
+import { AiepError, groupId } from "@aiep/contracts";
 import { parseDocument } from "yaml";
 import * as z from "zod";
 import type { HttpNodeSettings } from "./http/settings.ts";
@@ -25,12 +25,17 @@ export interface ComponentSettings {
   readonly linkis:
     | { readonly url: string; readonly user: string | undefined; readonly tokenFile: string }
     | undefined;
-  readonly sqlSources: ReadonlyMap<string, { readonly url: string; readonly partitionColumn: string }>;
+  readonly sqlSources: ReadonlyMap<
+    string,
+    { readonly url: string; readonly partitionColumn: string; readonly groups: readonly string[] }
+  >;
   readonly http: HttpNodeSettings;
 }
 
 const name = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "1 to 64 letters, digits, '_' or '-'");
 const secretFile = z.string().min(1).describe("File that holds the value.");
+
+const groups = z.array(groupId).default([]).describe("Groups whose workflows may use it; empty: all.");
 
 const allowRule = z.strictObject({
   url: z
@@ -44,6 +49,7 @@ const allowRule = z.strictObject({
     ),
   loopback: z.boolean().default(false).describe("Addresses of this machine and of the link may be reached."),
   secrets: z.array(name).default([]).describe("Secrets that may be sent there."),
+  groups,
 });
 
 export const componentsFile = z.strictObject({
@@ -66,6 +72,7 @@ export const componentsFile = z.strictObject({
               .max(64)
               .default("ds")
               .describe("Column of the newest partition."),
+            groups,
           }),
         )
         .default({}),
@@ -82,11 +89,13 @@ export async function readComponentSettings(env: ComponentEnvironment): Promise<
     ),
   );
   const sources = await Promise.all(
-    Object.entries(file.datachecker.sql_sources).map(async ([key, { url_file, partition_column }]) => {
-      const url = await readSecret(url_file);
-      if (URL.parse(url)?.protocol !== "mysql:") throw invalid(`${url_file} holds no mysql:// address`);
-      return [key, { url, partitionColumn: partition_column }] as const;
-    }),
+    Object.entries(file.datachecker.sql_sources).map(
+      async ([key, { url_file, partition_column, groups: of }]) => {
+        const url = await readSecret(url_file);
+        if (URL.parse(url)?.protocol !== "mysql:") throw invalid(`${url_file} holds no mysql:// address`);
+        return [key, { url, partitionColumn: partition_column, groups: of }] as const;
+      },
+    ),
   );
   const known = new Set(secrets.map(([key]) => key));
   const missing = file.http.allow.flatMap((rule) => rule.secrets).find((each) => !known.has(each));

@@ -38,12 +38,15 @@ export function createDataChecker({ linkis, sqlSources, now }: DataCheckerDeps) 
   };
 
   const bySql = async (context: Context, name: string, handle: Extract<CheckHandle, { by: "sql" }>) => {
-    const source = sqlSources.get(name);
+    const own = [...sqlSources].filter(
+      ([, { groups }]) => groups.length === 0 || groups.includes(context.run.groupId),
+    );
+    const source = own.find(([each]) => each === name)?.[1];
     if (source === undefined)
       return failed(
         "validation",
         "UnknownSqlSource",
-        `There is no SQL source ${name}; ${sqlSources.size === 0 ? "none is configured" : `there is ${[...sqlSources.keys()].join(", ")}`}.`,
+        `There is no SQL source ${name} for this group; ${own.length === 0 ? "none is configured" : `there is ${own.map(([each]) => each).join(", ")}`}.`,
       );
     const { check_timeout, check_interval_seconds } = context.manifest.data_setting;
     const wish = {

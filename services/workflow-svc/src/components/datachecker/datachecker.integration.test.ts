@@ -31,7 +31,9 @@ describe("a datachecker in a run", () => {
     await using database = await testDatabase();
     await using pool = createSqlPool({ url: database.url, connectionLimit: 2 });
     const schema = new URL(database.url).pathname.slice(1);
-    const registry = kinds({ sqlSources: new Map([["warehouse", { pool, partitionColumn: "ds" }]]) });
+    const registry = kinds({
+      sqlSources: new Map([["warehouse", { pool, partitionColumn: "ds", groups: [] }]]),
+    });
     await using stage = await openEngineStage({ registry, leaseMs: 1000 });
     const id = await stage.run(
       flow({ sql_source: "warehouse", database_table_objects: [`${schema}.orders{ds=\${run_date}}`] }),

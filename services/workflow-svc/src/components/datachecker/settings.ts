@@ -14,6 +14,8 @@ export interface SqlSource {
   readonly pool: Pick<SqlExecutor, "query">;
   /** Column whose greatest value is the newest partition of a table that has it. */
   readonly partitionColumn: string;
+  /** Groups whose workflows may look there; empty: all. */
+  readonly groups: readonly string[];
 }
 
 export interface DataCheckerDeps {

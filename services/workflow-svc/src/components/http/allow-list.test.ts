@@ -2,8 +2,18 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isGuarded, literalAddress, ruleFor } from "./allow-list.ts";
 
-const rule = (url: string) => ({ url: new URL(url), loopback: false, secrets: [] });
-const allowed = (rules: string[], url: string) => ruleFor(rules.map(rule), new URL(url)) !== undefined;
+const rule = (url: string, groups: string[] = []) => ({
+  url: new URL(url),
+  loopback: false,
+  secrets: [],
+  groups,
+});
+const allowed = (rules: string[], url: string) =>
+  ruleFor(
+    rules.map((each) => rule(each)),
+    new URL(url),
+    "g1",
+  ) !== undefined;
 
 describe("an address of the platform itself", () => {
   it.each([
@@ -58,6 +68,14 @@ describe("a rule", () => {
     ["https://*.example.com/", "https://badexample.com/", false],
     ["https://*.example.com:8443/", "https://a.example.com/", false],
   ])("%s and %s: %s", (text, url, expected) => expect(allowed([text], url)).toBe(expected));
+
+  it("for groups covers theirs alone; a later one may cover the others", () => {
+    const [theirs, all] = [rule("https://a.example/", ["g2"]), rule("https://a.example/open/")];
+    const url = new URL("https://a.example/open/x");
+    expect(ruleFor([theirs, all], url, "g2")).toBe(theirs);
+    expect(ruleFor([theirs, all], url, "g1")).toBe(all);
+    expect(ruleFor([theirs], url, "g1")).toBeUndefined();
+  });
 
   it("is never left by what stands behind its path", () => {
     const tail = fc.array(

@@ -37,8 +37,11 @@ export function literalAddress({ hostname }: URL): string | undefined {
   return isIP(bare) === 0 ? undefined : bare;
 }
 
-export function ruleFor(rules: readonly AllowRule[], url: URL): AllowRule | undefined {
-  return rules.find((rule) => covers(rule.url, url));
+/** The first that covers it for this group. */
+export function ruleFor(rules: readonly AllowRule[], url: URL, groupId: string): AllowRule | undefined {
+  return rules.find(
+    (rule) => (rule.groups.length === 0 || rule.groups.includes(groupId)) && covers(rule.url, url),
+  );
 }
 
 function covers(rule: URL, { protocol, host, hostname, port, pathname }: URL): boolean {

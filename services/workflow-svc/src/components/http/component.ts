@@ -8,7 +8,7 @@
 import { MAX_OUTPUT_BYTES } from "@aiep/contracts";
 import type * as z from "zod";
 import type { Json } from "../../domain/values/index.ts";
-import type { Failed, Outcome } from "../component.ts";
+import type { Failed, NodeContext, Outcome } from "../component.ts";
 import { defineInProcess, failed, succeeded } from "../define.ts";
 import { ruleFor } from "./allow-list.ts";
 import { type Answer, exchange, GuardedAddressError } from "./exchange.ts";
@@ -42,12 +42,12 @@ export function createHttp(settings: HttpNodeSettings) {
       body !== undefined && (method === "GET" || method === "HEAD")
         ? [{ path: ["body"], detail: `a ${method} request has no body; use another method` }]
         : [],
-    execute: async ({ manifest, executionKey }, signal) => {
+    execute: async (context, signal) => {
       try {
-        return await new Request(settings, manifest, executionKey).perform(signal);
+        return await new Request(settings, context).perform(signal);
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        return troubleOf(error, manifest);
+        return troubleOf(error, context.manifest);
       }
     },
   });
@@ -57,11 +57,13 @@ class Request {
   readonly #settings: HttpNodeSettings;
   readonly #manifest: Manifest;
   readonly #executionKey: string;
+  readonly #groupId: string;
 
-  constructor(settings: HttpNodeSettings, manifest: Manifest, executionKey: string) {
+  constructor(settings: HttpNodeSettings, { manifest, executionKey, run }: NodeContext<Manifest>) {
     this.#settings = settings;
     this.#manifest = manifest;
     this.#executionKey = executionKey;
+    this.#groupId = run.groupId;
   }
 
   async perform(signal: AbortSignal): Promise<Outcome> {
@@ -107,11 +109,11 @@ class Request {
       return refused("BadUrl", "url is not an http or https URL.");
     if (url.username !== "" || url.password !== "")
       return refused("BadUrl", "url holds a user or password; use secret_headers.");
-    const rule = ruleFor(this.#settings.allow, url);
+    const rule = ruleFor(this.#settings.allow, url, this.#groupId);
     if (rule === undefined)
       return refused(
         "UrlNotAllowed",
-        `${shown(url)} is not among the addresses that http nodes may reach; ask the platform's operators to allow it.`,
+        `${shown(url)} is not among the addresses that http nodes of this group may reach; ask the platform's operators to allow it.`,
       );
     const headers: Record<string, string> = { ...this.#ownHeaders() };
     for (const [header, name] of Object.entries(this.#manifest.secret_headers)) {

@@ -47,7 +47,13 @@ const SECRET = "s3cr3t-value-of-hooks";
 
 function settingsFor(urls: readonly string[], rule: Partial<AllowRule> = {}): HttpNodeSettings {
   return {
-    allow: urls.map((url) => ({ url: new URL(url), loopback: true, secrets: ["hooks"], ...rule })),
+    allow: urls.map((url) => ({
+      url: new URL(url),
+      loopback: true,
+      secrets: ["hooks"],
+      groups: [],
+      ...rule,
+    })),
     secrets: new Map([
       ["hooks", `Bearer ${SECRET}`],
       ["other", "of-another-rule"],

@@ -7,6 +7,8 @@ export interface AllowRule {
   readonly loopback: boolean;
   /** Names of the secrets that may be sent there. */
   readonly secrets: readonly string[];
+  /** Groups whose workflows may go there; empty: all. */
+  readonly groups: readonly string[];
 }
 
 export interface HttpNodeSettings {

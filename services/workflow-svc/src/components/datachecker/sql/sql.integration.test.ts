@@ -29,7 +29,7 @@ function node(objects: string[], settings: ManifestObject = {}, source: Pick<Sql
   const clock = { ahead: 0 };
   const component = createDataChecker({
     linkis: undefined,
-    sqlSources: new Map([["warehouse", { pool: source, partitionColumn: "ds" }]]),
+    sqlSources: new Map([["warehouse", { pool: source, partitionColumn: "ds", groups: ["g1"] }]]),
     now: () => Date.now() + clock.ahead,
   });
   const data_setting = { database_table_objects: objects, sql_source: "warehouse", ...settings };
@@ -138,7 +138,20 @@ describe("a source in trouble", () => {
   it("that nobody configured is refused with those that are", async () => {
     expect(await node([`${schema}.orders`], { sql_source: "lake" }).start()).toMatchObject({
       failure: "validation",
-      message: "There is no SQL source lake; there is warehouse.",
+      message: "There is no SQL source lake for this group; there is warehouse.",
+    });
+  });
+
+  it("of another group is none of this one's", async () => {
+    const component = createDataChecker({
+      linkis: undefined,
+      sqlSources: new Map([["theirs", { pool, partitionColumn: "ds", groups: ["g2"] }]]),
+      now: Date.now,
+    });
+    const data_setting = { database_table_objects: [`${schema}.orders`], sql_source: "theirs" };
+    expect(await component.start(contextOf({ data_setting }), new AbortController().signal)).toMatchObject({
+      reason: "UnknownSqlSource",
+      message: "There is no SQL source theirs for this group; none is configured.",
     });
   });
 
