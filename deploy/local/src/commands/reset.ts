@@ -28,7 +28,7 @@ async function endInCluster(runtime: KubernetesStack, terminal: Terminal): Promi
     terminal.say("the tasks in the cluster are removed; its namespaces stay");
   } catch (error) {
     terminal.say(
-      `the tasks in the cluster may still be there: ${error instanceof Error ? error.message : error}`,
+      `the tasks in the cluster may still be there: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
 }
