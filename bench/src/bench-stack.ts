@@ -35,14 +35,18 @@ export class BenchStack {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 128 });
   #token: { readonly text: string; readonly until: number } | undefined;
 
-  private constructor(home: string, port: number) {
+  readonly #env: Readonly<Record<string, string>>;
+
+  private constructor(home: string, port: number, env: Readonly<Record<string, string>>) {
     this.home = home;
     this.#port = port;
+    this.#env = env;
   }
 
-  static async up(): Promise<BenchStack> {
+  /** With these settings over the environment's. */
+  static async up(env: Readonly<Record<string, string>> = {}): Promise<BenchStack> {
     const home = await mkdtemp(join(tmpdir(), "aiep-bench-"));
-    const stack = new BenchStack(home, await freePort());
+    const stack = new BenchStack(home, await freePort(), env);
     await stack.command("up");
     return stack;
   }
@@ -50,7 +54,13 @@ export class BenchStack {
   async command(...args: string[]): Promise<string> {
     const { stdout } = await exec(process.execPath, [join(ROOT, "deploy/local/bin/stack.mjs"), ...args], {
       cwd: ROOT,
-      env: { ...process.env, AIEP_HOME: this.home, AIEP_PORT: String(this.#port), AIEP_LOG_LEVEL: "warn" },
+      env: {
+        ...process.env,
+        ...this.#env,
+        AIEP_HOME: this.home,
+        AIEP_PORT: String(this.#port),
+        AIEP_LOG_LEVEL: "warn",
+      },
       timeout: 180_000,
     });
     return stdout;
@@ -78,7 +88,7 @@ export class BenchStack {
     return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN) / 1024;
   }
 
-  port(name: "http" | "task_http" | "log_http" | "nats"): number {
+  port(name: "http" | "task_http" | "log_http" | "workflow_http" | "nats"): number {
     return (this.#json("ports.json") as Record<string, number>)[name] ?? 0;
   }
 

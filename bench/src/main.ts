@@ -10,6 +10,7 @@ import { logsSuite } from "./suites/logs.ts";
 import { idleSuite, memorySuite, startSuite } from "./suites/memory.ts";
 import { propagationSuite } from "./suites/propagation.ts";
 import { submitSuite } from "./suites/submit.ts";
+import { workflowSuite } from "./suites/workflow.ts";
 
 type Suite = (stack: BenchStack) => Figure[] | Promise<Figure[]>;
 
@@ -20,6 +21,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   propagation: propagationSuite,
   logs: logsSuite,
   memory: memorySuite,
+  workflow: workflowSuite,
 };
 
 const wanted = process.argv.slice(2);
