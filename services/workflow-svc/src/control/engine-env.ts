@@ -31,6 +31,7 @@ import {
   hourOf,
   type RunScope,
   resolveManifest,
+  resolveText,
   type ScriptFields,
   scriptFields,
   type Scope as ValueScope,
@@ -40,7 +41,11 @@ import { executionKey } from "./execution-key.ts";
 import { taskIoOf } from "./task-io.ts";
 
 /** What an executor gets with `start`, everything pure already done. */
-export type StartInput = { readonly context: NodeContext } & (
+export type StartInput = {
+  readonly context: NodeContext;
+  /** With `cache`: what a result that may be used again depends on. */
+  readonly reuse?: ManifestObject;
+} & (
   | { readonly execution: "task"; readonly body: SubmitTaskBody }
   | { readonly execution: "in-process"; readonly component: InProcessComponent }
   | { readonly execution: "polled"; readonly component: PolledComponent }
@@ -164,7 +169,9 @@ export function createRunEnv(
       if (input.kind === "failed") return failed(input.reason, input.message);
       const directories = taskIoOf(node.definition, scope);
       if (!directories.ok) return directories;
-      const value = withIo(input.value, directories.value);
+      const reuse = reuseOf(node, manifest.value, directories.value, scopeOf(node, scope));
+      if (!reuse.ok) return reuse;
+      const value = { ...withIo(input.value, directories.value), ...reuse.value };
       return value.execution === "approval"
         ? { ok: true, value: { input: value, approval: termsOf(value.request, now) } }
         : { ok: true, value: { input: value } };
@@ -201,6 +208,22 @@ function inputOf(component: NodeComponent, context: NodeContext): Prepared<Start
       throw new TypeError(`unknown execution of ${String(never)}`);
     }
   }
+}
+
+/** A key of the author's own stands for everything they say it does; else it is all that the node is given. */
+function reuseOf(
+  { definition: { cache } }: GraphNode,
+  manifest: ManifestObject,
+  io: TaskIo | undefined,
+  scope: ValueScope,
+): Evaluated<Pick<StartInput, "reuse">> {
+  if (cache === undefined) return { ok: true, value: {} };
+  if (cache.key === undefined)
+    return { ok: true, value: { reuse: { manifest, given: io?.input_directories ?? [] } } };
+  const key = resolveText(cache.key, scope);
+  if (key.ok) return { ok: true, value: { reuse: { key: key.value } } };
+  const told = key.problems.map(({ detail }) => detail);
+  return failed("ValueUnresolved", `The node's cache key cannot be filled in: ${told.join(" ")}`);
 }
 
 function withIo(input: StartInput, io: TaskIo | undefined): StartInput {

@@ -400,6 +400,26 @@ describe("several runs", () => {
   });
 });
 
+describe("a cache key of the author's own", () => {
+  test("is filled in per run: the same business date is used again, another one is not", async () => {
+    let executed = 0;
+    const registry = registryOf([...PLAIN_KINDS, workKind(() => succeeded({ n: ++executed }))]);
+    await using stage = await openEngineStage({ registry });
+    const definition = definitionOf([
+      { id: "a", kind: "work", cache: { ttl_seconds: 60, key: "features of ${run_date}" } },
+    ]);
+    const stateOn = async (runDate: string) => {
+      const run = newRunOf(definition);
+      await stage.ended(await stage.run({ ...run, facts: { ...run.facts, runDate } }));
+      return (await stage.nodes(run.facts.id))["a"]?.state;
+    };
+    expect(await stateOn("20260301")).toBe("Succeeded");
+    expect(await stateOn("20260302")).toBe("Succeeded");
+    expect(await stateOn("20260301")).toBe("Cached");
+    expect(executed).toBe(2);
+  });
+});
+
 describe("several replicas", () => {
   test("share the shards, and hand them over with what is under way", async () => {
     const work = new HeldWork();

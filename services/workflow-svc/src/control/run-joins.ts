@@ -37,7 +37,7 @@ export function runJoins(facts: RunFacts, definition: WorkflowDefinition, env: R
       requests: step.ended ? toParent(facts, definition, env, run) : [],
     }),
     cacheDigest: ({ key, record, input }) => {
-      const digest = cacheDigest(facts.groupId, record.node.definition, input.context.manifest);
+      const digest = cacheDigest(facts.groupId, record.node.definition.kind, input.reuse ?? {});
       digests.set(key, digest);
       return digest;
     },

@@ -11,10 +11,10 @@ export interface CacheHit {
   readonly fromRunId: RunId;
 }
 
-/** Of a group: nobody gets another group's results. A key of the author's own stands for everything he says it does. */
-export function cacheDigest(group: GroupId, { kind, cache }: WorkflowNode, manifest: JsonObject): string {
+/** Of a group: nobody gets another group's results. `reuse`: what the result depends on besides its kind. */
+export function cacheDigest(group: GroupId, kind: WorkflowNode["kind"], reuse: JsonObject): string {
   return createHash("sha256")
-    .update(canonicalJson([group, kind, cache?.key ?? null, cache?.key === undefined ? manifest : null]))
+    .update(canonicalJson([group, kind, reuse]))
     .digest("hex");
 }
 

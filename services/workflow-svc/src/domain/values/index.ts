@@ -11,7 +11,7 @@
 export { businessDate, hourOf, isTimeZone, parseDay } from "./calendar.ts";
 export { compileExpression, type Evaluation, type Expression } from "./expression.ts";
 export { checkParameter, resolveParameters, sameJson } from "./parameters.ts";
-export { resolveManifest } from "./resolve.ts";
+export { resolveManifest, resolveText } from "./resolve.ts";
 export type {
   Json,
   NodeScope,
