@@ -1,8 +1,12 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { contextOf } from "../../testing/context.ts";
 import type { TableObject } from "../object.ts";
 import { readAnswer } from "./answer.ts";
+import { LinkisCheck } from "./check.ts";
+import { LinkisClient } from "./client.ts";
 import { type JobHistory, jobBody, judge, missingAfter } from "./job.ts";
 
 const envelope = (status: unknown, message: string, data?: unknown) =>
@@ -143,4 +147,62 @@ describe("the log says what is missing", () => {
     expect(missingAfter("starting\nreceived tables", objects, null)).toBeNull();
     expect(missingAfter("", objects, [1])).toEqual([1]);
   });
+});
+
+describe("L5: a kill", () => {
+  /** What a Linkis that shows this history is asked for when the check is cancelled. */
+  async function callsOf(history: Partial<JobHistory>): Promise<string[]> {
+    const calls: string[] = [];
+    const server = createServer((request, response) => {
+      calls.push(request.url?.replace("/api/rest_j/v1/", "") ?? "");
+      response.end(envelope(0, "OK", { task: { taskID: 7, status: "Running", ...history } }));
+    });
+    const listening = Promise.withResolvers<void>();
+    server.listen(0, "127.0.0.1", listening.resolve);
+    await listening.promise;
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // a TCP server has an address
+      const client = new LinkisClient({ url, user: "alice", token: async () => Promise.resolve("tk") });
+      const { run, node } = contextOf({});
+      const wish = {
+        context: { run, node },
+        objects: [table("a")],
+        dataSource: undefined,
+        timeoutSeconds: 3600,
+        intervalSeconds: 5,
+      };
+      const handle = {
+        by: "linkis",
+        phase: "following",
+        began: 0,
+        failures: 0,
+        submits: 1,
+        log_line: 0,
+        missing: null,
+      } as const;
+      const check = new LinkisCheck(client, wish, () => 0);
+      await check.cancel(
+        { ...handle, task_id: 7, exec_id: "exec_id1host:9104aiep_0" },
+        new AbortController().signal,
+      );
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+    return calls;
+  }
+  const kill = "entrance/exec_id1host:9104aiep_0/kill?taskID=7";
+
+  it.each<[string, Partial<JobHistory>, string[]]>([
+    ["names a job that runs under its name", { strongerExecId: "exec_id1host:9104aiep_0" }, [kill]],
+    ["names one whose name is not in the history yet", { strongerExecId: "exec_id1host:9104null" }, [kill]],
+    [
+      "leaves one that another entrance took over under another name",
+      { strongerExecId: "exec_id1other:9104aiep_3" },
+      [],
+    ],
+    ["leaves one that has ended", { status: "Cancelled", strongerExecId: "exec_id1host:9104aiep_0" }, []],
+  ])("%s", async (_what, history, kills) =>
+    expect(await callsOf(history)).toEqual(["jobhistory/7/get", ...kills]),
+  );
 });
