@@ -1,7 +1,7 @@
 /** Faults over a running load: who is killed and when follows from the seed. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { waitFor } from "@aiep/dev-servers";
-import type { Rig, Victim } from "../rig/rig.ts";
+import type { Rig, ServiceName, Victim } from "../rig/rig.ts";
 
 const MOST_KILLS_EACH = 6;
 
@@ -29,12 +29,7 @@ export async function killAtRandom(
 }
 
 /** Starts a program again each time it ended, with its failpoints until they were hit `enough` times, then without. */
-export async function reviveUntil(
-  rig: Rig,
-  name: "task-svc" | "log-svc",
-  point: string,
-  enough: number,
-): Promise<void> {
+export async function reviveUntil(rig: Rig, name: ServiceName, point: string, enough: number): Promise<void> {
   const program = rig.program(name);
   await waitFor(
     `${point} was hit ${enough} times`,
