@@ -11,6 +11,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type * as z from "zod";
 import { type Principal, principalOf } from "../auth/principal.ts";
 import { currentTraceparent, runWithTraceparent } from "../telemetry/tracing.ts";
+import { deeperThan, MAX_BODY_DEPTH } from "./body-depth.ts";
 import { contextOf, type HttpContext, setFailedSpan, setState } from "./context.ts";
 import { parseIfMatch } from "./etag.ts";
 import { fieldsOf } from "./problem.ts";
@@ -150,7 +151,7 @@ function requestOf<const Route extends RouteDefinition>(
   const parts = {
     params: part("params", route.params, raw.params),
     query: part("query", route.query, raw.query),
-    body: route.consumes === "zip" ? undefined : part("body", route.body, raw.body ?? {}),
+    body: route.consumes === "zip" ? undefined : part("body", route.body, shallow(raw.body ?? {})),
   };
   if (route.query === undefined && Object.keys(raw.query ?? {}).length > 0) {
     for (const name of Object.keys(raw.query ?? {})) {
@@ -180,6 +181,14 @@ function requestOf<const Route extends RouteDefinition>(
     signal,
     raw,
   } as RouteRequest<Route>; // the parts were parsed by the route's own schemas
+}
+
+function shallow(body: unknown): unknown {
+  if (!deeperThan(body, MAX_BODY_DEPTH)) return body;
+  const detail = `the body is nested deeper than ${MAX_BODY_DEPTH} levels`;
+  throw new AiepError("VALIDATION_FAILED", `${detail}.`, {
+    errors: [{ pointer: "", code: "TOO_DEEP", detail }],
+  });
 }
 
 /** A quoted string (RFC 8941) or the bare characters, 1 to 128 of them. */

@@ -302,6 +302,16 @@ describe("every refusal is a problem document", () => {
     );
   });
 
+  it("a body of brackets is refused, and never the end of the stack", async () => {
+    const { problem } = await call("/v1/tasks", {
+      method: "POST",
+      as: "alice",
+      headers: { "content-type": "application/json", "idempotency-key": "deep" },
+      body: `{"task_config":${"[".repeat(300)}${"]".repeat(300)}}`,
+    });
+    expect(problem).toMatchObject({ code: "VALIDATION_FAILED", errors: [{ code: "TOO_DEEP" }] });
+  });
+
   it("a fault here shows no cause, but logs it under the same request id", async () => {
     const { response, problem, text } = await call("/v1/whoami", {
       as: "root",
