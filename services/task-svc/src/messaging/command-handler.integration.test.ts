@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { directory, stopTask, submitTask } from "@aiep/contracts";
-import { DirectoryIndex, fixedDirectory } from "@aiep/service-kit";
+import { DirectoryIndex, fixedDirectory, taskIdOfCommand } from "@aiep/service-kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openArchive } from "../code-packages/archive.ts";
 import { DEFAULT_CODE_PACKAGE_LIMITS } from "../code-packages/limits.ts";
@@ -79,6 +79,25 @@ describe("a submit command", () => {
       `%${command.envelope.id}%`,
     );
     expect(created).toHaveLength(1);
+  });
+
+  it("may say which run its task belongs to, in the name of somebody who may not say so over HTTP", async () => {
+    const { task_config, ...rest } = submission("true");
+    const metadata = {
+      ...task_config.metadata,
+      experiment_id: "e".repeat(32),
+      experiment_run_id: "f".repeat(32),
+      experiment_version_name: "v3",
+    };
+    const command = submitCommand({ ...rest, task_config: { ...task_config, metadata } });
+    await handle(command);
+    const rows = await fixture.pool.query(
+      "SELECT id, created_by, experiment_version_name FROM tasks WHERE experiment_run_id = ?",
+      ["f".repeat(32)],
+    );
+    expect(rows).toEqual([
+      { id: taskIdOfCommand(command.envelope.id), created_by: "alice", experiment_version_name: "v3" },
+    ]);
   });
 
   it("refused twice is answered once, with every problem", async () => {
