@@ -24,19 +24,28 @@ export function modeOf(options: Options, otherwise: RunMode): Chosen {
 
 const listed = (options: Options, name: string) => options.list(name).flatMap((text) => text.split(","));
 
-/** `K=V`: JSON when it is a number, true, false, null, a list, a mapping or a quoted text; else the text itself. */
-export function parametersOf(texts: readonly string[], option = "param"): Record<string, unknown> {
+/** `K=V` of declared parameters: lists, mappings and quoted texts are JSON; the server reads all else by the parameter's type. */
+export function parametersOf(texts: readonly string[]): Record<string, unknown> {
+  return pairs(texts, "param", /^[[{"]/);
+}
+
+/** `K=V` of values without a type: JSON when it is a number, true, false, null, a list, a mapping or a quoted text; else the text. */
+export function valuesOf(texts: readonly string[]): Record<string, unknown> {
+  return pairs(texts, "value", /^(-?\d|[[{"]|true$|false$|null$)/);
+}
+
+function pairs(texts: readonly string[], option: string, isJson: RegExp): Record<string, unknown> {
   return Object.fromEntries(
     texts.map((text) => {
       const equals = text.indexOf("=");
       if (equals < 1) throw usageError(`--${option} is K=V, not "${text}"`);
-      return [text.slice(0, equals), parsedValue(text.slice(equals + 1))];
+      const value = text.slice(equals + 1);
+      return [text.slice(0, equals), isJson.test(value) ? parsedValue(value) : value];
     }),
   );
 }
 
 function parsedValue(text: string): unknown {
-  if (!/^(-?\d|[[{"]|true$|false$|null$)/.test(text)) return text;
   try {
     return JSON.parse(text);
   } catch {

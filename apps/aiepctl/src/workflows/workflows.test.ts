@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Options } from "../cli/options.ts";
 import { drawGraph } from "./draw-graph.ts";
-import { modeOf, parametersOf, runDateOf } from "./run-options.ts";
+import { modeOf, parametersOf, runDateOf, valuesOf } from "./run-options.ts";
 
 const nodes = (ids: string) => ids.split(" ").map((id) => ({ id, label: id }));
 const edges = (pairs: string) =>
@@ -62,11 +62,20 @@ describe("what a run is told", () => {
     expect(() => modeOf(options({ node: ["a"], until: ["b"] }), "all")).toThrow("only one of");
   });
 
-  it("has parameters as JSON where they look like it, else as text; a text may hold '='", () => {
+  it("leaves parameters as text, which the server reads by their type; lists and mappings are JSON", () => {
     expect(
-      parametersOf(["lr=0.5", "on=true", "name=每日", "list=[1,2]", "path=/a=b", 'n="7"', "date=2026-01-31"]),
-    ).toEqual({ lr: 0.5, on: true, name: "每日", list: [1, 2], path: "/a=b", n: "7", date: "2026-01-31" });
+      parametersOf(["lr=0.50", "on=true", "name=每日", "list=[1,2]", "path=/a=b", 'n="7"', "of={bad"]),
+    ).toEqual({ lr: "0.50", on: "true", name: "每日", list: [1, 2], path: "/a=b", n: "7", of: "{bad" });
     expect(() => parametersOf(["lr"])).toThrow("K=V");
+  });
+
+  it("has values of an approval as JSON where they look like it", () => {
+    expect(valuesOf(["lr=0.5", "on=true", "name=每日", "date=2026-01-31"])).toEqual({
+      lr: 0.5,
+      on: true,
+      name: "每日",
+      date: "2026-01-31",
+    });
   });
 
   it("has a business date in either spelling", () => {

@@ -3,6 +3,7 @@ import { AiepError, DRAFT, type WorkflowDefinition } from "@aiep/contracts";
 import { type PageQuery, type Principal, requireMatch } from "@aiep/service-kit";
 import { diffDefinitions } from "../domain/definition/index.ts";
 import {
+  draftChanged,
   type Experiment,
   type FrozenVersion,
   freeze,
@@ -105,10 +106,12 @@ export async function frozenVersion(
   );
 }
 
-function draftVersion({ id, draft, latest }: Experiment): FrozenVersion {
+/** A draft that has not changed since is the newest version; else it would be the next. */
+function draftVersion(experiment: Experiment): FrozenVersion {
+  const { id, draft, latest } = experiment;
   return {
     experimentId: id,
-    number: (latest?.number ?? 0) + 1,
+    number: (latest?.number ?? 0) + (draftChanged(experiment) ? 1 : 0),
     description: "",
     digest: draft.digest,
     nodeCount: draft.nodeCount,

@@ -4,7 +4,7 @@ import { EXIT, usageError } from "../../cli/errors.ts";
 import { withSession } from "../../cli/session.ts";
 import { show } from "../../terminal/output.ts";
 import { runIdOf } from "../../workflows/ids.ts";
-import { parametersOf } from "../../workflows/run-options.ts";
+import { valuesOf } from "../../workflows/run-options.ts";
 import { runTable } from "../../workflows/tables.ts";
 
 export const pause = steer(ROUTES.pauseRun, () => ({}));
@@ -12,7 +12,7 @@ export const resume = steer(ROUTES.resumeRun, () => ({}));
 export const cancel = steer(ROUTES.cancelRun, ({ options }) => ({ reason: options.text("reason") }));
 export const approve = steer(ROUTES.approveNode, ({ options }) => ({
   comment: options.text("comment"),
-  values: parametersOf(options.list("value"), "value"),
+  values: valuesOf(options.list("value")),
 }));
 export const reject = steer(ROUTES.rejectNode, ({ options }) => ({ comment: options.text("comment") }));
 
