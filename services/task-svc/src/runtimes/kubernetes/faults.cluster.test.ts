@@ -252,9 +252,9 @@ if (kubeconfig === "" || kwok === undefined) {
         await waitFor(
           "every task has ended",
           async () => {
-            const open = (await Promise.all([...wanted.keys()].map(stage.task))).filter(
-              ({ state }) => state === "Initializing" || state === "Running",
-            );
+            const open = (
+              await Promise.all([...wanted.keys()].map(async (id) => await stage.task(id)))
+            ).filter(({ state }) => state === "Initializing" || state === "Running");
             if (open.length > 0) throw new Error(`${open.length} open, e.g. ${open[0]?.message}`);
             return true;
           },
@@ -265,7 +265,7 @@ if (kubeconfig === "" || kwok === undefined) {
         stage.proxy.fault(() => undefined);
       }
       await stage.settled([...wanted.keys()]);
-      const wrong = (await Promise.all([...wanted.keys()].map(stage.task)))
+      const wrong = (await Promise.all([...wanted.keys()].map(async (id) => await stage.task(id))))
         .filter((task) => task.state !== wanted.get(task.facts.id))
         .map(({ facts, state, reason, message, nodes }) => ({
           id: facts.id,
