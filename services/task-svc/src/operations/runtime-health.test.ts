@@ -53,6 +53,12 @@ test("trouble is what was known last, and never waits", async () => {
   expect(at.health.trouble()).toBeUndefined();
   await at.health.view(admin);
   expect(at.health.trouble()).toBe("may not");
+  at.pass(50_000);
+  at.health.trouble();
+  expect(at.asked).toBe(1);
+  at.pass(20_000);
+  at.health.trouble();
+  expect(at.asked).toBe(2);
 });
 
 test("a runtime that cannot be asked is one failed line", async () => {

@@ -19,8 +19,8 @@ export interface RuntimeHealthDeps {
 }
 
 const GOOD_FOR_MS = 300_000;
-/** Who repairs something wants to see it. */
-const BAD_FOR_MS = 5_000;
+/** Who repairs something wants to see it; a probe that comes all the time is no such person. */
+const BAD_FOR_MS = { person: 5_000, probe: 60_000 };
 const PATIENCE_MS = 4_000;
 
 export function createRuntimeHealth({ runtime, now }: RuntimeHealthDeps): RuntimeHealth {
@@ -37,9 +37,10 @@ export function createRuntimeHealth({ runtime, now }: RuntimeHealthDeps): Runtim
     asking = undefined;
     return checks;
   };
-  const current = async (): Promise<readonly RuntimeCheck[]> => {
+  const current = async (asker: keyof typeof BAD_FOR_MS): Promise<readonly RuntimeCheck[]> => {
     if (known !== undefined) {
-      const goodFor = known.checks.every(({ status }) => status === "pass") ? GOOD_FOR_MS : BAD_FOR_MS;
+      const fine = known.checks.every(({ status }) => status === "pass");
+      const goodFor = fine ? GOOD_FOR_MS : BAD_FOR_MS[asker];
       if (now().getTime() - known.at < goodFor) return known.checks;
     }
     asking ??= ask();
@@ -52,7 +53,7 @@ export function createRuntimeHealth({ runtime, now }: RuntimeHealthDeps): Runtim
   return {
     view: async ({ memberships, isAdmin }) => {
       const own = new Set(memberships.flatMap(({ group }) => group.namespaces));
-      const checks = await within(PATIENCE_MS, current(), late);
+      const checks = await within(PATIENCE_MS, current("person"), late);
       return {
         kind: runtime.kind,
         checks: checks
@@ -61,7 +62,7 @@ export function createRuntimeHealth({ runtime, now }: RuntimeHealthDeps): Runtim
       };
     },
     trouble: () => {
-      void current();
+      void current("probe");
       return known?.checks.find(({ status }) => status === "fail")?.message;
     },
   };
