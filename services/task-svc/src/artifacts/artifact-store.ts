@@ -8,6 +8,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import type { TaskOutputs } from "@aiep/contracts";
 import { hasCode } from "@aiep/service-kit";
 import { type ArchiveLimits, archiveFolder, unpackFolder } from "./folder-archive.ts";
@@ -23,6 +24,8 @@ export interface ArtifactStore {
     folder: string,
     options?: { readonly owner?: { readonly uid: number; readonly gid: number } },
   ): Promise<void>;
+  /** The archive itself: GNU tar, whose SHA-256 is the digest. Throws ArtifactMissing. */
+  read(digest: string): Promise<{ readonly sizeBytes: number; readonly stream: Readable }>;
   /** Returns how many. */
   removeOld(before: Date): Promise<number>;
 }
@@ -43,6 +46,14 @@ export async function openArtifactStore(
   const incoming = join(dir, INCOMING);
   await mkdir(incoming, { recursive: true, mode: 0o700 });
   const pathOf = (digest: string) => join(dir, `${digest.replace(/^sha256:/, "")}.tar`);
+  const touch = async (digest: string) => {
+    const now = new Date();
+    await utimes(pathOf(digest), now, now).catch((cause: unknown) => {
+      if (hasCode(cause, "ENOENT"))
+        throw new ArtifactMissing(`no directory ${digest} is kept here any more`, { cause });
+      throw cause;
+    });
+  };
   return {
     keep: async (folder, signal) => {
       const temporary = join(incoming, `${randomUUID()}.tar`);
@@ -57,13 +68,13 @@ export async function openArtifactStore(
       }
     },
     place: async (digest, folder, options = {}) => {
-      const now = new Date();
-      await utimes(pathOf(digest), now, now).catch((cause: unknown) => {
-        if (hasCode(cause, "ENOENT"))
-          throw new ArtifactMissing(`no directory ${digest} is kept here any more`, { cause });
-        throw cause;
-      });
+      await touch(digest);
       await unpackFolder(pathOf(digest), folder, options);
+    },
+    read: async (digest) => {
+      await touch(digest);
+      const file = await open(pathOf(digest));
+      return { sizeBytes: (await file.stat()).size, stream: file.createReadStream() };
     },
     removeOld: async (before) => {
       const abandoned = new Date(Date.now() - ABANDONED_MS);

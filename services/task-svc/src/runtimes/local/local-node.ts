@@ -11,6 +11,7 @@ import { closeSync, existsSync, type FSWatcher, openSync, readFileSync, rmSync, 
 import { join } from "node:path";
 import type { TaskOutputs } from "@aiep/contracts";
 import type { Limiter, Logger } from "@aiep/service-kit";
+import { type Left, leavesSomething } from "../../artifacts/left.ts";
 import type { NodeObservation, Workload } from "../../domain/runtime.ts";
 import { outOfMemory, removeGroup } from "./cgroup.ts";
 import { UNSHARE } from "./host.ts";
@@ -20,7 +21,7 @@ import { LogFollower } from "./logs/follower.ts";
 import { logTimeNow } from "./logs/log-time.ts";
 import { NODE_UID_VARIABLE } from "./node-environment.ts";
 import { NOTHING, type NodeFacts, observeNode, readFacts, writeExit } from "./node-files.ts";
-import { collectLeft, type Left, leavesSomething, readLeft } from "./node-io.ts";
+import { collectFromNode, readLeft } from "./node-io.ts";
 import { type PrepareDeps, prepareNode, readLinks, recordNeverStarted } from "./prepare.ts";
 import { isAlive, killByEnvironment, signal as sendSignal } from "./processes.ts";
 import { WRAPPER, WRAPPER_PATH } from "./wrapper.ts";
@@ -149,7 +150,7 @@ export class LocalNode {
     if (io === undefined || !this.mustCollect()) return;
     const { signal } = this.closing;
     const { dir } = this.place;
-    this.left = (await readLeft(dir)) ?? (await collectLeft(dir, io, this.deps.artifacts, signal));
+    this.left = (await readLeft(dir)) ?? (await collectFromNode(dir, io, this.deps.artifacts, signal));
     this.input.onChange();
   }
 

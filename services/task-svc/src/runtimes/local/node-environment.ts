@@ -5,7 +5,7 @@
 import { AiepError, type TaskSpec } from "@aiep/contracts";
 import type { Workload } from "../../domain/runtime.ts";
 import { type NodeSlot, nodesOf } from "./layout.ts";
-import { ioEnvironment } from "./node-io.ts";
+import { localIoEnvironment } from "./node-io.ts";
 
 /** A shell's own default of system folders: not ours, with node_modules/.bin and version managers in it. */
 export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -53,7 +53,7 @@ export function nodeEnvironment(input: NodeEnvironmentInput): Record<string, str
   return {
     ...env,
     ...modeEnvironment(input),
-    ...(spec.io === undefined ? {} : ioEnvironment(spec.io, { left: paths.left, seen: input.seen })),
+    ...(spec.io === undefined ? {} : localIoEnvironment(spec.io, { left: paths.left, seen: input.seen })),
     UPLOAD_CODE_DIR: paths.code,
     AIEP_TASK_ID: workload.taskId,
     AIEP_NODE: node.name,
