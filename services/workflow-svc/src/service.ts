@@ -45,6 +45,7 @@ import { openOrm } from "./store/orm.ts";
 import { createOwnedRuns } from "./store/owned-runs.ts";
 import { createExperimentStore } from "./store/sql-experiment-store.ts";
 import { createRunStore } from "./store/sql-run-store.ts";
+import { removeUnusedDefinitions } from "./store/unused-definitions.ts";
 
 const SERVICE = "workflow-svc";
 const MINUTE_MS = 60_000;
@@ -123,8 +124,13 @@ export async function startWorkflowService(config: WorkflowConfig, log: Logger, 
   const keepHouse = async (): Promise<void> => {
     await idempotency.purge(keepAnswersMs);
     await purgeCache(pool);
+    await removeUnusedDefinitions(pool);
   };
-  const house = { what: "purge of old answers and cached results", everyMs: MINUTE_MS, log };
+  const house = {
+    what: "purge of old answers, cached results and definitions nobody names",
+    everyMs: MINUTE_MS,
+    log,
+  };
   scope.defer("release", house.what, sometimes(keepHouse, house));
   registerApi(http.app, {
     ...operations,

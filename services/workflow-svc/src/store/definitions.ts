@@ -26,7 +26,9 @@ export const storeDefinition: StoreDefinition = (definition) => {
 
 function insertDefinition(digest: string, text: string): Sql {
   return sql(
-    "INSERT IGNORE INTO definitions (digest, body, bytes, created_at) VALUES (?, ?, ?, UTC_TIMESTAMP(3))",
+    // One that is there already is needed again, which keeps it from who removes what nobody needs (unused-definitions.ts).
+    `INSERT INTO definitions (digest, body, bytes, created_at) VALUES (?, ?, ?, UTC_TIMESTAMP(3))
+     ON DUPLICATE KEY UPDATE created_at = IF(created_at < UTC_TIMESTAMP(3) - INTERVAL 1 DAY, UTC_TIMESTAMP(3), created_at)`,
     [digest, deflateRawSync(text), Buffer.byteLength(text)],
   );
 }
