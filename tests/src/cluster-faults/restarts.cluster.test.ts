@@ -1,6 +1,6 @@
 /**
  * The cluster's own parts killed under load. They are shared by whoever uses the cluster, and take minutes: run where
- * AIEP_CLUSTER_TOOLS says how to restart them (CONTRIBUTING.md).
+ * AIEP_CLUSTER_FAULTS=1 and AIEP_CLUSTER_RESTART say so (CONTRIBUTING.md).
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { findKwok, waitFor } from "@aiep/dev-servers";
@@ -27,7 +27,7 @@ const PARTS: readonly (readonly [Part, number, number])[] = [
 ];
 
 if (kubeconfig === "" || kwok === undefined || restart === undefined) {
-  test.skip("SKIPPED: restarts of the cluster's parts: set KUBECONFIG, AIEP_CLUSTER_TOOLS, AIEP_KWOK", () =>
+  test.skip("SKIPPED: restarts of the cluster's parts: set KUBECONFIG, AIEP_CLUSTER_RESTART, AIEP_CLUSTER_FAULTS=1, AIEP_KWOK", () =>
     undefined);
 } else {
   describe("a cluster whose parts are killed under load", () => {
