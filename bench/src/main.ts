@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { BenchStack } from "./bench-stack.ts";
 import { measureFloor } from "./floor.ts";
 import { type Figure, keep, markdown, newReport } from "./report.ts";
+import { kubernetesSuite } from "./suites/kubernetes.ts";
+import { kubernetesScaleSuite } from "./suites/kubernetes-scale.ts";
 import { logsSuite } from "./suites/logs.ts";
 import { idleSuite, memorySuite, startSuite } from "./suites/memory.ts";
 import { propagationSuite } from "./suites/propagation.ts";
@@ -22,7 +24,11 @@ const SUITES: Readonly<Record<string, Suite>> = {
   logs: logsSuite,
   memory: memorySuite,
   workflow: workflowSuite,
+  kubernetes: kubernetesSuite,
+  "kubernetes-scale": kubernetesScaleSuite,
 };
+/** Their stack runs its tasks in the cluster of KUBECONFIG. */
+const ON_KUBERNETES = ["kubernetes", "kubernetes-scale"];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => SUITES[name] === undefined);
@@ -34,8 +40,13 @@ const floor = await measureFloor();
 const figures: Figure[] = [];
 for (const [name, suite] of Object.entries(SUITES)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
+  const cluster = ON_KUBERNETES.includes(name);
+  if (cluster && !process.env["KUBECONFIG"]) {
+    console.error(`suite ${name}: SKIPPED, no cluster here; set KUBECONFIG`);
+    continue;
+  }
   console.error(`suite ${name}: starting a stack`);
-  const stack = await BenchStack.up();
+  const stack = await BenchStack.up(cluster ? { AIEP_RUNTIME: "kubernetes" } : {});
   try {
     figures.push(...(await suite(stack)));
   } catch (error) {
