@@ -3,12 +3,13 @@
  * Where neither can be had the tests say so and are skipped.
  */
 import { execFile } from "node:child_process";
-import { access, mkdir, rename, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-export const KFP_VERSION = "2.17.0";
+const KFP_VERSION = "2.17.0";
 const run = promisify(execFile);
 
 export type Sdk =
@@ -32,21 +33,24 @@ export async function findSdk(env: NodeJS.ProcessEnv): Promise<Sdk> {
   }
 }
 
+/** Made beside and named when it is whole: several test files may look for it at once. */
 async function ensureEnvironment(env: NodeJS.ProcessEnv): Promise<string> {
   const cache = join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "aiep-dev-servers");
   const folder = join(cache, `kfp-${KFP_VERSION}`);
   const python = join(folder, "bin", "python");
-  const there = await access(join(folder, "complete")).then(
-    () => true,
-    () => false,
-  );
-  if (there) return python;
+  if (existsSync(python)) return python;
   await mkdir(cache, { recursive: true });
-  await rm(folder, { recursive: true, force: true });
-  await run("python3", ["-m", "venv", folder]);
-  await run(join(folder, "bin", "pip"), ["install", "--quiet", `kfp==${KFP_VERSION}`], { timeout: 240_000 });
-  await run(python, ["-c", "import kfp"]);
-  await mkdir(join(folder, "complete.part"));
-  await rename(join(folder, "complete.part"), join(folder, "complete"));
-  return python;
+  const building = await mkdtemp(`${folder}-building-`);
+  try {
+    await run("python3", ["-m", "venv", building]);
+    const own = join(building, "bin", "python");
+    await run(own, ["-m", "pip", "install", "--quiet", `kfp==${KFP_VERSION}`], { timeout: 240_000 });
+    await run(own, ["-c", "import kfp"]);
+    await rename(building, folder).catch((error: unknown) => {
+      if (!existsSync(python)) throw error;
+    });
+    return python;
+  } finally {
+    await rm(building, { recursive: true, force: true });
+  }
 }
