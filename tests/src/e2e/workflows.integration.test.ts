@@ -1,4 +1,5 @@
 /** Workflows as a person runs them: the real aiepctl, the real services, the examples of the repository. */
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { waitFor } from "@aiep/dev-servers";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -85,7 +86,6 @@ describe("aiepctl workflow on the whole platform", () => {
   it("Ctrl-C leaves the run alone; a cancel ends it with exit code 11 for whoever waits", async () => {
     const id = await imported("two-gpu.flowjson");
     const file = join(rig.layout.home, "slow.yaml");
-    const { writeFile } = await import("node:fs/promises");
     await writeFile(file, "nodes:\n  - { id: slow, name: slow, kind: wait, manifest: { for: 10m } }\n");
     const made = await ctl("update", id, "-f", file);
     expect(made.code).toBe(0);
@@ -104,9 +104,28 @@ describe("aiepctl workflow on the whole platform", () => {
     expect((await waiting.ended).code).toBe(11);
   });
 
+  it("an approval suspends a run until somebody answers; a rejection fails its node", async () => {
+    const file = join(rig.layout.home, "ask.yaml");
+    await writeFile(
+      file,
+      "nodes:\n  - { id: ask, name: ask, kind: approval, manifest: { message: 'Release?' } }\n  - { id: go, name: go, kind: noop }\nedges:\n  - { source: ask, target: go }\n",
+    );
+    const made = await ctl("import", file, "-q");
+    const answered = async (verb: "approve" | "reject") => {
+      const running = rig.aiepctl(["workflow", "run", made.stdout.trim(), "--wait"]);
+      await waitFor("it asks", () => running.stderr().includes("ask Suspended"), { timeoutMs: 60_000 });
+      const run = /^Run ([0-9a-f]{32})/m.exec(running.stderr())?.[1] ?? "";
+      expect((await ctl("runs", verb, run, "ask", "--comment", "by the test")).code).toBe(0);
+      return await running.ended;
+    };
+    expect((await answered("approve")).code).toBe(0);
+    const rejected = await answered("reject");
+    expect(rejected.code).toBe(10);
+    expect(rejected.stderr).toContain("go UpstreamFailed");
+  });
+
   it("what is wrong with a file is told whole, with its lines, and nothing is created", async () => {
     const file = join(rig.layout.home, "wrong.yaml");
-    const { writeFile } = await import("node:fs/promises");
     await writeFile(
       file,
       "nodes:\n  - { id: a, name: a, kind: nope }\n  - { id: b, name: b, kind: noop, condition: 'params.x' }\nedges:\n  - { source: a, target: a }\n",

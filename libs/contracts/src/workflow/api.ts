@@ -56,7 +56,12 @@ export const createExperimentBody = z
 export type CreateExperimentBody = z.infer<typeof createExperimentBody>;
 
 /** `POST /v1/experiments/import`: a zip that holds `flowjson/flowjson.json`. */
-export const importArchiveQuery = z.strictObject({ group_id: groupId.optional(), name: name.optional() });
+export const importArchiveQuery = z.strictObject({
+  group_id: groupId.optional(),
+  name: name.optional(),
+  /** Check everything, keep nothing. */
+  dry_run: z.stringbool().default(false),
+});
 
 export const updateExperimentBody = z
   .strictObject({ name: name.optional(), description: description.nullable().optional() })

@@ -47,11 +47,13 @@ export function registerExperimentRoutes(app: FastifyInstance, deps: RouteDeps):
     app,
     ROUTES.importExperiment,
     async (request) => {
-      const { principal, query, raw } = request;
+      const { principal, raw } = request;
+      const { dry_run: dryRun, ...query } = request.query;
       const flowjson = await readArchive(zipOf(raw.body));
       const detail = experimentDetail(
-        await createExperiment(deps, principal, { ...query, flowjson }, contextOf(request)),
+        await createExperiment(deps, principal, { ...query, flowjson }, { ...contextOf(request), dryRun }),
       );
+      if (dryRun) return { status: 200, body: detail };
       return { body: detail, headers: created(detail, false) };
     },
     // The reader of the zip counts for itself, what is packed and what comes out.

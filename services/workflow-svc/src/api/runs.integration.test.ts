@@ -224,4 +224,34 @@ describe("steering a run", () => {
       "RUN_NODE_NOT_FOUND",
     );
   });
+
+  it("an approval is answered by those whom the node names, in the attempt that asks", async () => {
+    const { id } = await started({
+      nodes: [
+        { id: "ask", name: "ask", kind: "approval", manifest: { message: "go?", allowed_users: ["bob"] } },
+      ],
+    });
+    const params = { run_id: id, node_key: "ask" };
+    const { links: _, attempts: __, ...view } = (await api.ok("getRunNode", { params })).body;
+    const suspended = { ...view, state: "Suspended", attempt: 2, message: "go?" };
+    const remembered = { allowed_users: ["bob"], allowed_roles: [], message: "go?" };
+    await api.pool.execute(
+      "INSERT INTO run_nodes (run_id, node_key, state, view, executor) VALUES (?, 'ask', 'Suspended', ?, ?)",
+      [id, JSON.stringify(suspended), JSON.stringify(remembered)],
+    );
+    const body = { comment: "fine", values: { until: "noon" } };
+    for (const user of ["ada", "vera"])
+      expect((await api.refused("approveNode", { params, body, user })).code).toBe("NOT_AN_APPROVER");
+    expect((await api.refused("approveNode", { params, body, user: "eve" })).code).toBe("RUN_NOT_FOUND");
+    expect((await api.ok("approveNode", { params, body, user: "bob" })).status).toBe(202);
+    expect((await requestsOf(id)).at(-1)).toEqual({
+      kind: "decide",
+      by: "bob",
+      node: "ask",
+      attempt: 2,
+      approved: true,
+      comment: "fine",
+      values: { until: "noon" },
+    });
+  });
 });

@@ -2,6 +2,7 @@
 import {
   AiepError,
   type DirectoryGroup,
+  MAX_OUTPUT_BYTES,
   type RunNodeState,
   type RunNodeView,
   runNodeKey,
@@ -137,9 +138,10 @@ export async function decide(
 ): Promise<RunRecord> {
   const run = await findRun(deps, principal, at.run);
   const row = await deps.runs.node(run.facts.id, at.node);
-  if (row === undefined && (await getNode(deps, principal, run.facts.id, at.node)).attempts.length === 0)
-    throw notAwaiting(at.node, "Waiting");
-  if (row?.view.state !== "Suspended") throw notAwaiting(at.node, row?.view.state ?? "Waiting");
+  // Nothing happened to it yet, or there is no such node at all.
+  const { node } =
+    row === undefined ? await getNode(deps, principal, run.facts.id, at.node) : { node: row.view };
+  if (row === undefined || node.state !== "Suspended") throw notAwaiting(at.node, node.state);
   const named = approvers.safeParse(row.executor);
   const { allowed_users: allowedUsers, allowed_roles: allowedRoles } = named.success
     ? named.data
@@ -149,6 +151,12 @@ export async function decide(
     throw new AiepError(
       "NOT_AN_APPROVER",
       `${principal.user} may not decide here; ${whoMay(allowedUsers, allowedRoles)} may.`,
+    );
+  const bytes = Buffer.byteLength(JSON.stringify(decision.values));
+  if (bytes > MAX_OUTPUT_BYTES)
+    throw new AiepError(
+      "VALIDATION_FAILED",
+      `The values have ${bytes} bytes; a node may leave ${MAX_OUTPUT_BYTES}.`,
     );
   await deps.control.decide(run.facts.id, {
     by: principal.user,

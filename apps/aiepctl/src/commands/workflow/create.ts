@@ -77,7 +77,11 @@ async function createFrom(session: Session, body: CreateFields): Promise<Created
 
 async function importZip(session: Session, bytes: Uint8Array, name: string | undefined): Promise<Created> {
   return await session.api.call(ROUTES.importExperiment, experimentDetail, {
-    query: { group_id: session.settings.groupId, name },
+    query: {
+      group_id: session.settings.groupId,
+      name,
+      dry_run: session.context.options.flag("dry-run") ? true : undefined,
+    },
     upload: {
       kind: "stream",
       open: () => Readable.from([bytes]),
