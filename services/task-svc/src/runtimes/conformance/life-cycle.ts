@@ -145,9 +145,10 @@ exit $((4 - 4 * RANK))`;
 
   test("R4: a stop that its sender did not survive is pursued by the successor", async () => {
     await using stage = await openStage();
-    const task = workload(stage, "trap '' TERM; while :; do sleep 0.02; done");
+    const script = "trap '' TERM; echo > $DATA/ready; while :; do sleep 0.02; done";
+    const task = workload(stage, script, { spec: { mounts: [dataMount(stage)] } });
     await stage.runtime.launch(task);
-    await untilRunning(stage, task);
+    await waitFor("the command has set its trap", () => stage.storage.read("ready"));
     await stage.runtime.stop(task, { graceSeconds: 1 });
     await stage.restart();
     expect(await untilEnded(stage, task)).toMatchObject([{ state: "Stopped", exitCode: 137 }]);
