@@ -48,7 +48,11 @@ async function layGround(): Promise<Ground> {
       processes.push(child);
       const job = { database_url: fixture.url, executions, lease_ms: LEASE_MS };
       child.stdin.end(JSON.stringify(failpoints === undefined ? job : { ...job, failpoints }));
-      await once(child.stdout, "data");
+      const gone = once(child, "exit").then(() => {
+        throw new Error("the engine's process ended before it was ready");
+      });
+      await Promise.race([once(child.stdout, "data"), gone]);
+      gone.catch(() => {}); // later ends are the test's own
       return child;
     },
     go: async () => await writeFile(`${executions}.go`, ""),

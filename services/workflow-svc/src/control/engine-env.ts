@@ -2,7 +2,7 @@
  * What the engine's core asks of one run: conditions and lists by CEL, manifests with their values in place, the component
  * of a node. Pure apart from its dice.
  */
-import type { SubmitTaskBody, TaskIo, WorkflowDefinition } from "@aiep/contracts";
+import { MAX_OUTPUT_BYTES, type SubmitTaskBody, type TaskIo, type WorkflowDefinition } from "@aiep/contracts";
 import type {
   ApprovalRequest,
   ChildRunRequest,
@@ -29,6 +29,7 @@ import {
   type Evaluation,
   type Expression,
   hourOf,
+  type Json,
   type RunScope,
   resolveManifest,
   resolveText,
@@ -138,10 +139,10 @@ export function createRunEnv(
     },
     items: (node, scope) => {
       const items = node.definition.for_each?.items ?? [];
-      if (typeof items !== "string") return { ok: true, value: items };
+      if (typeof items !== "string") return checkedItems(items);
       const result = evaluate(items, node, scope);
       if (!result.ok) return failed("ItemsInvalid", `The list cannot be evaluated: ${result.detail}.`);
-      if (Array.isArray(result.value)) return { ok: true, value: result.value };
+      if (Array.isArray(result.value)) return checkedItems(result.value);
       return failed("ItemsInvalid", "for_each.items is not a list.");
     },
     prepare: (record, attempt, scope, now) => {
@@ -179,6 +180,13 @@ export function createRunEnv(
     dice,
     output: (text, scope) => evaluate(text, null, scope),
   };
+}
+
+/** An item travels in the events of its child. */
+function checkedItems(items: readonly Json[]): Evaluated<readonly Json[]> {
+  const large = items.findIndex((item) => Buffer.byteLength(JSON.stringify(item)) > MAX_OUTPUT_BYTES);
+  if (large < 0) return { ok: true, value: items };
+  return failed("ItemsInvalid", `Item ${large} of for_each is larger than ${MAX_OUTPUT_BYTES / 1024} KiB.`);
 }
 
 function inputOf(component: NodeComponent, context: NodeContext): Prepared<StartInput> {

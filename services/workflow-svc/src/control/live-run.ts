@@ -17,16 +17,16 @@ import {
   runColumns,
   statusEvents,
 } from "../domain/engine/index.ts";
-import type { Decision, NodeRecord, RunPhase, Scope } from "../domain/engine/model.ts";
+import type { NodeRecord, RunPhase, Scope } from "../domain/engine/model.ts";
 import { recordOf } from "../domain/engine/run.ts";
 import { scopeOf } from "../domain/engine/turn.ts";
 import type { Json } from "../domain/values/index.ts";
-import type { OutgoingCommand } from "../store/outbox.ts";
 import type { RunStep } from "../store/owned-runs.ts";
-import type { AttemptRow, LoadedRun, NodeRow, RunFacts, RunStatus } from "../store/run-store.ts";
-import type { RunEnv, StartInput } from "./engine-env.ts";
-import { type AnyAttempt, type Executors, starting, stopping } from "./executors/executors.ts";
+import type { LoadedRun, NodeRow, RunFacts, RunStatus } from "../store/run-store.ts";
+import type { RunEnv } from "./engine-env.ts";
+import type { AnyAttempt, Executors } from "./executors/executors.ts";
 import type { Letter } from "./run-letter.ts";
+import { partsOf, type RunParts } from "./run-parts.ts";
 
 export interface LiveRunDeps {
   readonly facts: RunFacts;
@@ -37,16 +37,10 @@ export interface LiveRunDeps {
   readonly executors: Executors;
 }
 
-type DecisionOf<Type extends Decision<StartInput>["type"]> = Extract<Decision<StartInput>, { type: Type }>;
-
 /** What is to be done once the step is committed. */
-export interface Effects {
-  readonly begin: readonly { readonly attempt: AnyAttempt; readonly remembered: Json }[];
-  readonly stop: readonly { readonly key: string; readonly attempt: number }[];
+export interface Effects extends Readonly<Omit<RunParts, "commands" | "requests" | "attempts" | "remember">> {
+  /** Attempts that are at work no more. */
   readonly over: readonly string[];
-  readonly checkCache: readonly DecisionOf<"check_cache">[];
-  readonly wantSlots: readonly DecisionOf<"want_slots">[];
-  readonly releaseSlots: readonly DecisionOf<"release_slots">[];
   /** Ended well in this step, with what the node left. */
   readonly succeeded: readonly NodeRecord[];
 }
@@ -154,7 +148,11 @@ export class LiveRun {
       now,
       env,
     );
-    const parts = this.#parts(result.decisions, letters);
+    const parts = partsOf(this.#deps, result.decisions);
+    for (const { remember } of letters) {
+      if (remember === undefined || this.#attemptOf(remember.key) !== remember.attempt) continue;
+      if (!parts.remember.has(remember.key)) parts.remember.set(remember.key, remember.value);
+    }
     const touched = this.#remember(parts.remember, result.changed);
     const events = statusEvents(this.#identity(), before, result);
     for (const { key, state } of result.changed) this.#count(key, state.state);
@@ -188,70 +186,6 @@ export class LiveRun {
       wakeAt: result.wakeAt,
       ended: this.ended,
     };
-  }
-
-  #parts(decisions: readonly Decision<StartInput>[], letters: readonly Letter[]) {
-    const { facts: run, executors, registry } = this.#deps;
-    const parts = {
-      begin: [] as { attempt: AnyAttempt; remembered: Json }[],
-      stop: [] as { key: string; attempt: number }[],
-      commands: [] as OutgoingCommand[],
-      requests: [] as RunStep["requests"][number][],
-      attempts: [] as AttemptRow[],
-      checkCache: [] as DecisionOf<"check_cache">[],
-      wantSlots: [] as DecisionOf<"want_slots">[],
-      releaseSlots: [] as DecisionOf<"release_slots">[],
-      remember: new Map<string, Json>(),
-    };
-    for (const { remember } of letters) {
-      if (remember !== undefined && this.#attemptOf(remember.key) === remember.attempt) {
-        parts.remember.set(remember.key, remember.value);
-      }
-    }
-    for (const decision of decisions) {
-      switch (decision.type) {
-        case "start": {
-          const { key, attempt: number, input } = decision;
-          const attempt = { run, key, attempt: number, input };
-          const part = starting(executors, attempt);
-          parts.commands.push(...(part.commands ?? []));
-          parts.requests.push(...(part.requests ?? []));
-          parts.remember.set(key, part.remember ?? null);
-          parts.begin.push({ attempt, remembered: part.remember ?? null });
-          break;
-        }
-        case "stop": {
-          const { key, attempt: number, record, why } = decision;
-          const component = registry.get(record.node.definition.kind);
-          if (component !== undefined) {
-            const part = stopping(executors, component.execution, { run, key, attempt: number }, why);
-            parts.commands.push(...(part.commands ?? []));
-            parts.requests.push(...(part.requests ?? []));
-          }
-          parts.stop.push({ key, attempt: number });
-          break;
-        }
-        case "attempt_over":
-          parts.attempts.push({
-            key: decision.key,
-            attempt: decision.attempt,
-            view: nodeView(decision.record),
-          });
-          break;
-        case "check_cache":
-          parts.checkCache.push(decision);
-          break;
-        case "want_slots":
-          parts.wantSlots.push(decision);
-          break;
-        case "release_slots":
-          parts.releaseSlots.push(decision);
-          break;
-        default:
-          decision satisfies never;
-      }
-    }
-    return parts;
   }
 
   /** Takes what is to be remembered over; returns the records that are written for its sake alone. */

@@ -73,7 +73,7 @@ export function runOpener(deps: OpenRunDeps): (loaded: LoadedRun, host: ActorHos
         await owned.commit({ ...step, epoch });
       },
       owned: () => host.epoch(facts.id) !== undefined,
-      joining: joins.of,
+      joining: (step, run) => joins.of(step, run),
       committed: (step, version) => {
         if (step.dropped > 0) dropped?.add(step.dropped);
         deps.committed({ runId: facts.id, version });

@@ -123,11 +123,7 @@ export class RunActor {
 
   /** At once; what is being committed is waited for. */
   async leave(): Promise<void> {
-    if (!this.#leave.signal.aborted) {
-      this.#leave.abort();
-      this.#works.leave();
-      this.#deps.closed();
-    }
+    this.#close();
     await this.#busy;
     this.#settle(this.#letters.splice(0), notOurs());
   }
@@ -216,9 +212,15 @@ export class RunActor {
 
   #end(): void {
     this.#ended = true;
+    this.#close();
+    this.#settle(this.#letters.splice(0));
+  }
+
+  /** Once: a run that was read again meanwhile has another actor under the same id. */
+  #close(): void {
+    if (this.#leave.signal.aborted) return;
     this.#leave.abort();
     this.#works.leave();
-    this.#settle(this.#letters.splice(0));
     this.#deps.closed();
   }
 

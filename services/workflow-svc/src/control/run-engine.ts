@@ -5,7 +5,7 @@
  * G2 Requests are rows: told of by a wake, found by a look once a second all the same, deleted by the commit that takes them in.
  */
 import type { RunId } from "@aiep/contracts";
-import { createLimiter, type Logger, pause, type Telemetry, WakeUp } from "@aiep/service-kit";
+import { backoffMs, createLimiter, type Logger, pause, type Telemetry, WakeUp } from "@aiep/service-kit";
 import { shardOf } from "../domain/shard.ts";
 import type { OwnedRuns } from "../store/owned-runs.ts";
 import type { LoadedRun, RunStore, StoredRequest, TaskNotice } from "../store/run-store.ts";
@@ -144,19 +144,25 @@ class Engine implements RunEngine {
     return [...this.#runs.values()].filter(({ facts }) => wanted.has(shardOf(facts.id)));
   }
 
-  /** Reads what is live in new shards, until it succeeds or they are lost again. */
+  /** Reads what is live in new shards, until it succeeds or they are lost again. A run that cannot be read holds up itself alone. */
   async #openAll(shards: readonly number[]): Promise<void> {
     const { owned, log } = this.#deps;
     const ours = () => shards.filter((shard) => this.#epochs.has(shard));
-    for (let left = ours(); left.length > 0 && !this.#stopping.signal.aborted; left = ours()) {
+    for (let failures = 0; ours().length > 0 && !this.#stopping.signal.aborted; ) {
       try {
-        const ids = await owned.live(left);
-        await Promise.all(ids.map(async (id) => await this.#loads(async () => await this.#open(id))));
-        if (ids.length > 0) log.info({ runs: ids.length }, "live runs read");
-        return;
+        const ids = (await owned.live(ours())).filter((id) => !this.#runs.has(id));
+        const results = await Promise.allSettled(
+          ids.map(async (id) => await this.#loads(async () => await this.#open(id))),
+        );
+        const read = results.filter(({ status }) => status === "fulfilled").length;
+        if (read > 0) log.info({ runs: read }, "live runs read");
+        const broken = results.find((result) => result.status === "rejected");
+        if (broken === undefined) return;
+        throw broken.reason;
       } catch (error) {
-        log.warn({ err: error }, "live runs cannot be read; trying again");
-        await pause(LOOK_MS, this.#stopping.signal);
+        failures += 1;
+        log.warn({ err: error, failures }, "live runs cannot be read; trying again");
+        await pause(backoffMs(failures, { floorMs: 500, capMs: 30_000 }), this.#stopping.signal);
       }
     }
   }

@@ -47,6 +47,8 @@ export interface StartOptions extends ChangeContext {
 export type RunOrder = StartRunBody;
 
 const MAX_ATTEMPTS = 8;
+/** All of a run together: they travel in its first event. */
+const MAX_PARAMETER_BYTES = 64 * 1024;
 
 export async function startRun(
   deps: OperationDeps,
@@ -191,7 +193,14 @@ async function baseOf(
 /** Declared, typed, with defaults; every problem at once. */
 function parametersOf({ parameters }: WorkflowDefinition, given: Readonly<Record<string, Json>>): JsonObject {
   const resolved = resolveParameters(parameters, given);
-  if (resolved.ok) return resolved.value;
+  if (resolved.ok) {
+    const bytes = Buffer.byteLength(JSON.stringify(resolved.value));
+    if (bytes <= MAX_PARAMETER_BYTES) return resolved.value;
+    throw new AiepError(
+      "RUN_PARAMETERS_INVALID",
+      `The parameters have ${bytes} bytes together; ${MAX_PARAMETER_BYTES} are possible. Pass a path instead of the data.`,
+    );
+  }
   const [first] = resolved.problems;
   throw new AiepError("RUN_PARAMETERS_INVALID", first?.detail ?? "The parameters do not fit.", {
     errors: resolved.problems.map(({ path, code, detail }) => ({

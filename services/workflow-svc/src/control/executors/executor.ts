@@ -62,8 +62,34 @@ export const ended = ({ key, attempt }: Numbered, outcome: AttemptOutcome): Fact
   type: "ended",
   key,
   attempt,
-  outcome,
+  outcome: toldBriefly(outcome),
 });
+
+export const progress = ({ key, attempt }: Numbered, reason: string, message: string): Fact => ({
+  type: "progress",
+  key,
+  attempt,
+  reason: clip(reason, LONGEST_REASON),
+  message: clip(message, LONGEST_MESSAGE),
+});
+
+/** What an event may carry: whoever told more would hold back all later events of the run. */
+const LONGEST_REASON = 64;
+const LONGEST_MESSAGE = 4_096;
+const clip = (text: string, most: number): string =>
+  text.length > most ? `${text.slice(0, most - 1)}…` : text;
+
+function toldBriefly(outcome: AttemptOutcome): AttemptOutcome {
+  if (outcome.kind === "succeeded") {
+    const { message } = outcome;
+    return message === undefined ? outcome : { ...outcome, message: clip(message, LONGEST_MESSAGE) };
+  }
+  return {
+    ...outcome,
+    reason: clip(outcome.reason, LONGEST_REASON),
+    message: clip(outcome.message, LONGEST_MESSAGE),
+  };
+}
 
 /** Of an attempt that was asked to end: the engine says as what, by its stop. */
 export const stopped = (attempt: Numbered): Fact =>

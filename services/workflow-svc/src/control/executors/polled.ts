@@ -12,6 +12,7 @@ import {
   crashed,
   type Executor,
   ended,
+  progress,
   stopped,
   type Work,
 } from "./executor.ts";
@@ -82,11 +83,10 @@ function told(
   const { handle, message } = answer;
   const next = { handle, check_at: now + Math.max(LEAST_SECONDS, answer.checkAfterSeconds) * 1000, message };
   const { key, attempt: number } = attempt;
-  const progress = { type: "progress", key, attempt: number, reason: "Waiting", message } as const;
-  if (before === undefined)
-    work.tell([{ type: "started", key, attempt: number }, progress], remembered(next));
+  const waits = progress(attempt, "Waiting", message);
+  if (before === undefined) work.tell([{ type: "started", key, attempt: number }, waits], remembered(next));
   else if (before.message !== message || !sameJson(before.handle, handle))
-    work.tell(before.message === message ? [] : [progress], remembered(next));
+    work.tell(before.message === message ? [] : [waits], remembered(next));
   return next;
 }
 

@@ -17,7 +17,7 @@ import type { AttemptOutcome, Fact } from "../../domain/engine/model.ts";
 import type { OutgoingCommand } from "../../store/outbox.ts";
 import type { RunFacts, TaskNotice } from "../../store/run-store.ts";
 import { commandId } from "../execution-key.ts";
-import { type Attempt, type AttemptRef, type Executor, ended } from "./executor.ts";
+import { type Attempt, type AttemptRef, type Executor, ended, progress } from "./executor.ts";
 import { succeededWith } from "./outcomes.ts";
 
 const SUBMIT = "submit";
@@ -92,10 +92,10 @@ export function taskFacts(attempt: AttemptRef, notice: TaskNotice): readonly Fac
     // Its id first: it may be the only word of the task that ever reaches us.
     return [{ type: "accepted", ...of, taskId }, ended(attempt, outcomeOfTask({ ...notice, state }))];
   }
-  const progress: Fact = { type: "progress", ...of, reason, message };
+  const told = progress(attempt, reason, message);
   return state === "Running"
-    ? [{ type: "started", ...of, taskId }, progress]
-    : [{ type: "accepted", ...of, taskId }, progress];
+    ? [{ type: "started", ...of, taskId }, told]
+    : [{ type: "accepted", ...of, taskId }, told];
 }
 
 type TaskStatus = Extract<TaskNotice, { what: "status" }>;
