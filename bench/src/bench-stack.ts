@@ -84,8 +84,12 @@ export class BenchStack {
 
   /** Resident memory of a process in MB. */
   memory(name: string): number {
-    const status = readFileSync(`/proc/${this.pid(name)}/status`, "utf8");
-    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN) / 1024;
+    return this.#memory(name, "VmRSS");
+  }
+
+  /** The most it ever was. */
+  peakMemory(name: string): number {
+    return this.#memory(name, "VmHWM");
   }
 
   port(name: "http" | "task_http" | "log_http" | "workflow_http" | "nats"): number {
@@ -172,6 +176,12 @@ export class BenchStack {
       sent.on("error", reject);
       sent.end(text);
     });
+  }
+
+  #memory(name: string, field: "VmRSS" | "VmHWM"): number {
+    const status = readFileSync(`/proc/${this.pid(name)}/status`, "utf8");
+    const [, kilobytes] = new RegExp(`${field}:\\s+(\\d+) kB`).exec(status) ?? [];
+    return Number(kilobytes ?? Number.NaN) / 1024;
   }
 
   #json(name: string): unknown {

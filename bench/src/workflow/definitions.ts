@@ -36,7 +36,7 @@ function graph(
 const numbered = (letter: string, count: number): string[] =>
   Array.from({ length: count }, (_, index) => `${letter}${index}`);
 
-export function chainOf(length: number, work: NodeWork = NOOP): WorkflowDefinitionInput {
+export function chainOf(length: number, work: NodeWork): WorkflowDefinitionInput {
   const ids = numbered("n", length);
   return graph(
     ids,

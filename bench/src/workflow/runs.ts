@@ -26,11 +26,6 @@ export interface RunEventData {
   }[];
 }
 
-export interface RunTime {
-  readonly ms: number;
-  readonly events: number;
-}
-
 export class Runs implements AsyncDisposable {
   readonly #stack: BenchStack;
   readonly #close: () => Promise<void>;
@@ -78,17 +73,16 @@ export class Runs implements AsyncDisposable {
     return (await this.#post(`/v1/experiments/${experiment}/runs`, { version_name: "v1" })).id;
   }
 
-  /** From the request to the moment a subscriber sees that it succeeded. */
-  async time(experiment: string, timeoutMs = 120_000): Promise<RunTime> {
+  /** Milliseconds from the request to the moment a subscriber sees that it succeeded. */
+  async time(experiment: string): Promise<number> {
     this.#seen = [];
     const begin = performance.now();
-    const at = await this.end(await this.start(experiment), timeoutMs);
-    return { ms: at - begin, events: this.#seen.length };
+    return (await this.end(await this.start(experiment))) - begin;
   }
 
   /** When a subscriber saw it. */
-  async end(id: string, timeoutMs = 120_000): Promise<number> {
-    await waitFor(`the end of run ${id}`, () => this.#ends.has(id), { timeoutMs, intervalMs: 5 });
+  async end(id: string): Promise<number> {
+    await waitFor(`the end of run ${id}`, () => this.#ends.has(id), { timeoutMs: 120_000, intervalMs: 5 });
     const end = this.#ends.get(id);
     if (end === undefined || !SUCCEEDED.test(end.subject))
       throw new Error(`run ${id} ended with ${end?.subject}`);
