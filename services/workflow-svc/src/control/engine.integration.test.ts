@@ -14,6 +14,7 @@ import { type EngineStage, openEngineStage, PLAIN_KINDS } from "../testing/engin
 import { HeldWork, polledKind, workKind } from "../testing/kinds.ts";
 import { chainOf, definitionOf, fanOutOf, newExperimentId, newRunOf } from "../testing/runs.ts";
 import { traitsOf } from "./engine-env.ts";
+import type { ChildRuns } from "./executors/child-run.ts";
 import { submitCommandId } from "./executors/task.ts";
 
 const within = { timeoutMs: 20_000 };
@@ -417,6 +418,58 @@ describe("a cache key of the author's own", () => {
     expect(await stateOn("20260302")).toBe("Succeeded");
     expect(await stateOn("20260301")).toBe("Cached");
     expect(executed).toBe(2);
+  });
+});
+
+describe("a node that starts another workflow", () => {
+  const manifest = { experiment_id: "e".repeat(32), version_name: "v1", parameters: {} };
+  const parentRun = () => newRunOf(definitionOf([{ id: "s", kind: "sub-workflow", manifest }, "b"], ["s b"]));
+  /** Makes children of this definition, as operations would. */
+  const childrenOf = (
+    stage: () => EngineStage,
+    made: NewRun[],
+    definition: NewRun["definition"],
+  ): ChildRuns => ({
+    start: async ({ id, parent, key }) => {
+      const origin = { kind: "sub_workflow", parent_run_id: parent.id, parent_node: key } as const;
+      const run = newRunOf(definition, { id, origin, depth: parent.depth + 1 });
+      made.push(run);
+      await stage().run(run);
+    },
+    exists: async (id) => (await stage().store.store.get(id)) !== undefined,
+  });
+
+  test("gets its declared outputs, and what failed there fails here", async () => {
+    const made: NewRun[] = [];
+    const good = definitionOf([{ id: "c", manifest: { outputs: { y: 7 } } }], [], {
+      outputs: [{ name: "z", value: "nodes.c.outputs.y" }],
+    });
+    const children = childrenOf(() => stage, made, good);
+    await using stage = await openEngineStage({ children });
+    const parent = parentRun();
+    expect((await stage.ended(await stage.run(parent))).status.state).toBe("Succeeded");
+    expect((await stage.nodes(parent.facts.id))["s"]).toMatchObject({
+      outputs: { z: 7 },
+      child_run_id: made[0]?.facts.id,
+    });
+    expect(made).toHaveLength(1);
+  });
+
+  test("is cancelled with its child", async () => {
+    const made: NewRun[] = [];
+    const work = new HeldWork();
+    const children = childrenOf(() => stage, made, definitionOf([{ id: "c", kind: "work" }]));
+    await using stage = await openEngineStage({
+      children,
+      registry: registryOf([...PLAIN_KINDS, workKind(work.execute)]),
+    });
+    const parent = parentRun();
+    await stage.run(parent);
+    await waitFor("work of the child", () => work.begun.length === 1, within);
+    await stage.engine.control.cancel(parent.facts.id, { by: "alice" });
+    expect((await stage.ended(parent.facts.id)).status.state).toBe("Cancelled");
+    const [child] = made;
+    expect(child && (await stage.ended(child.facts.id)).status.state).toBe("Cancelled");
   });
 });
 

@@ -56,7 +56,7 @@ export async function openEngineStage(options: StageOptions = {}): Promise<Engin
       store: store.store,
       owned: store.owned,
       registry: given.registry ?? options.registry ?? registryOf(PLAIN_KINDS),
-      children: given.children ?? NO_CHILDREN,
+      children: given.children ?? options.children ?? NO_CHILDREN,
       pools: (name) => pools[name],
       committed: () => {},
       wakeOthers: (what) => {
