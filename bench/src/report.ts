@@ -8,7 +8,7 @@ import type { Floor } from "./floor.ts";
 export interface Figure {
   readonly what: string;
   readonly value: number;
-  readonly unit: "ms" | "/s" | "MB" | "lines/s" | "s" | "count" | "%";
+  readonly unit: "ms" | "/s" | "MB" | "lines/s" | "s" | "count" | "%" | "×";
   /** Undefined: no budget, a fact worth knowing. */
   readonly budget?: { readonly atMost: number } | { readonly atLeast: number };
 }

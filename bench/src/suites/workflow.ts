@@ -4,6 +4,7 @@ import type { Figure } from "../report.ts";
 import { round, summarise } from "../stats.ts";
 import { chainOf, fanOutOf, NOOP, randomDagOf, TASK } from "../workflow/definitions.ts";
 import { measureChainFloor } from "../workflow/floor.ts";
+import { measurePeers } from "../workflow/peers.ts";
 import { inPlaceOf } from "../workflow/place-of.ts";
 import { Runs } from "../workflow/runs.ts";
 import { transitionsOf } from "../workflow/transitions.ts";
@@ -24,24 +25,42 @@ async function median(runs: Runs, experiment: string, rounds = ROUNDS): Promise<
 export async function workflowSuite(stack: BenchStack): Promise<Figure[]> {
   await using runs = await Runs.open(stack);
   await median(runs, await runs.experiment("bench-warm", chainOf(200, NOOP)));
+  const shapes = {
+    chain: await median(runs, await runs.experiment("bench-chain", chainOf(CHAIN, NOOP))),
+    calls: await chainOverBus(stack, runs),
+    fanOut: await median(runs, await runs.experiment("bench-fan-out", fanOutOf(WIDTH))),
+  };
   return [
-    ...(await chains(stack, runs)),
-    ...(await fanOuts(runs)),
+    ...(await shapeFigures(shapes)),
     ...(await manyRuns(runs)),
     ...(await largeGraph(stack, runs)),
+    ...(await peerFigures(shapes)),
   ];
 }
 
-async function chains(stack: BenchStack, runs: Runs): Promise<Figure[]> {
-  const inProcess = await median(runs, await runs.experiment("bench-chain", chainOf(CHAIN, NOOP)));
-  const overBus = await chainOverBus(stack, runs);
+const NAMES = {
+  chain: `workflow: chain of ${CHAIN} in process`,
+  calls: `workflow: chain of ${CHAIN} over the bus`,
+  fanOut: `workflow: 1 → ${WIDTH} → 1 in process`,
+} as const;
+type Shape = keyof typeof NAMES;
+const BUDGETS = { chain: 1.3, calls: 3.5, fanOut: 0.4 } as const;
+type ShapeTimes = Readonly<Record<Shape, number>>;
+
+async function shapeFigures({ chain, calls, fanOut }: ShapeTimes): Promise<Figure[]> {
   const floor = await measureChainFloor(CHAIN);
-  const chain = `workflow: chain of ${CHAIN}`;
+  const figure = (shape: Shape, value: number): Figure => ({
+    what: NAMES[shape],
+    value,
+    unit: "s",
+    budget: { atMost: BUDGETS[shape] },
+  });
   return [
-    { what: `${chain} in process`, value: inProcess, unit: "s", budget: { atMost: 1.3 } },
-    { what: `${chain} in process, floor: one commit each`, value: floor.inProcess, unit: "s" },
-    { what: `${chain} over the bus`, value: overBus, unit: "s", budget: { atMost: 3.5 } },
-    { what: `${chain} over the bus, floor: bare SQL and bus`, value: floor.overBus, unit: "s" },
+    figure("chain", chain),
+    { what: `${NAMES.chain}, floor: one commit each`, value: floor.inProcess, unit: "s" },
+    figure("calls", calls),
+    { what: `${NAMES.calls}, floor: bare SQL and bus`, value: floor.overBus, unit: "s" },
+    figure("fanOut", fanOut),
   ];
 }
 
@@ -51,9 +70,19 @@ async function chainOverBus(stack: BenchStack, runs: Runs): Promise<number> {
   return await median(runs, await runs.experiment("bench-bus", chainOf(CHAIN, TASK)), 3);
 }
 
-async function fanOuts(runs: Runs): Promise<Figure[]> {
-  const value = await median(runs, await runs.experiment("bench-fan-out", fanOutOf(WIDTH)));
-  return [{ what: `workflow: 1 → ${WIDTH} → 1 in process`, value, unit: "s", budget: { atMost: 0.4 } }];
+/** Each peer's time, and ours in parts of it. */
+async function peerFigures(ours: ShapeTimes): Promise<Figure[]> {
+  const peers = await measurePeers({ chain: CHAIN, width: WIDTH });
+  return [...peers].flatMap(([peer, times]) =>
+    (["chain", "calls", "fanOut"] as const).flatMap((shape): Figure[] => {
+      const value = times[shape];
+      if (value === undefined) return [];
+      return [
+        { what: `${NAMES[shape]}, ${peer}`, value, unit: "s" },
+        { what: `${NAMES[shape]}, ours / ${peer}`, value: round(ours[shape] / value, 2), unit: "×" },
+      ];
+    }),
+  );
 }
 
 async function manyRuns(runs: Runs): Promise<Figure[]> {
