@@ -29,11 +29,12 @@ import {
 } from "@aiep/service-kit";
 import { registerApi } from "./api/api.ts";
 import { openArtifactStore } from "./artifacts/artifact-store.ts";
+import { openLeftRecords } from "./artifacts/left-records.ts";
 import { openCodePackageFiles } from "./code-packages/package-files.ts";
 import type { TaskConfig } from "./config.ts";
 import { createController } from "./control/controller.ts";
 import { createTaskNotifier, notifyFromBus } from "./control/notifier.ts";
-import { awaitsNodes } from "./domain/task.ts";
+import { awaitsNodes, mayLeave } from "./domain/task.ts";
 import { createCommandHandler } from "./messaging/command-handler.ts";
 import { collectCodePackages } from "./operations/collect-code-packages.ts";
 import { createRuntimeHealth } from "./operations/runtime-health.ts";
@@ -66,7 +67,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
   const shared = { log, telemetry, failpoints, unsafe: config.unsafe };
 
   const foundations = await openFoundations(config, log, scope);
-  const { pool, bus, directory, packages, artifacts } = foundations;
+  const { pool, bus, directory, packages, artifacts, records } = foundations;
   const work = startWork(config, foundations, shared, scope);
   const { store, notifier, commits } = work;
 
@@ -75,9 +76,14 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
     directory,
     packages,
     artifacts,
+    records,
     awaitsNodes: async ({ taskId, attempt }) => {
       const task = await store.task(taskId);
       return task !== undefined && awaitsNodes(task, attempt);
+    },
+    mayLeave: async ({ taskId, attempt }) => {
+      const task = await store.task(taskId);
+      return task !== undefined && mayLeave(task, attempt) ? task.facts.spec.io : undefined;
     },
     log,
     scope,
@@ -186,7 +192,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
 /** What is kept for a while only. Every replica may do it: removing twice removes once. */
 function keepHouse(
   config: TaskConfig,
-  { pool, packages, artifacts }: Foundations,
+  { pool, packages, artifacts, records }: Foundations,
   idempotency: Idempotency,
   log: Logger,
   scope: Scope,
@@ -206,8 +212,11 @@ function keepHouse(
   const collect = async (signal: AbortSignal) => await collectCodePackages(collection, signal);
   const keepArtifactsMs = config.AIEP_ARTIFACT_KEEP_DAYS * DAY_MS;
   const removing = { what: "removal of old directories of tasks", everyMs: HOUR_MS, log };
-  const removeOld = async () =>
-    void (await artifacts.removeOld(new Date(clock().getTime() - keepArtifactsMs)));
+  const removeOld = async () => {
+    const before = new Date(clock().getTime() - keepArtifactsMs);
+    await artifacts.removeOld(before);
+    await records.removeOld(before);
+  };
   scope.defer("release", removing.what, sometimes(removeOld, removing));
 
   const collecting = { what: "removal of unused code packages", everyMs: HOUR_MS, log };
@@ -238,7 +247,8 @@ async function openFoundations(config: TaskConfig, log: Logger, scope: Scope) {
   const directory = scope.use("directory", await openDirectory(config.AIEP_DIRECTORY_FILE, log));
   const packages = await openCodePackageFiles(config.AIEP_CODE_PACKAGE_DIR, config.codePackageLimits);
   const artifacts = await openArtifactStore(config.AIEP_ARTIFACT_DIR);
-  return { pool, orm, bus, directory, packages, artifacts };
+  const records = await openLeftRecords(config.AIEP_ARTIFACT_DIR);
+  return { pool, orm, bus, directory, packages, artifacts, records };
 }
 
 type Foundations = Awaited<ReturnType<typeof openFoundations>>;

@@ -131,6 +131,11 @@ export function awaitsNodes(task: Task, attempt: number): boolean {
   return task.state === "Initializing" && task.stop === null && attemptOf(task) === attempt;
 }
 
+/** It was launched and goes on: what its command leaves counts. */
+export function mayLeave(task: Task, attempt: number): boolean {
+  return !isEnded(task) && task.stop === null && task.launch.kind !== "none" && attemptOf(task) === attempt;
+}
+
 /** What is left to do for a task, read from its state alone (level-triggered, D14). */
 export type Duty = "launch" | "watch" | "stop" | "remove" | "none";
 

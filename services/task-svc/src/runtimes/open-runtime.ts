@@ -1,6 +1,8 @@
 /** The runtime that the settings name. The Kubernetes one is loaded only where it is used: its client costs 80 MB. */
+import type { TaskIo } from "@aiep/contracts";
 import type { DirectorySource, Logger, Scope } from "@aiep/service-kit";
-import type { ArtifactStore } from "../artifacts/artifact-store.ts";
+import { type ArtifactStore, DEFAULT_ARTIFACT_LIMITS } from "../artifacts/artifact-store.ts";
+import type { LeftRecords } from "../artifacts/left-records.ts";
 import type { CodePackageFiles } from "../code-packages/package-files.ts";
 import { unpackCodePackage } from "../code-packages/unpack.ts";
 import type { TaskConfig } from "../config.ts";
@@ -13,8 +15,11 @@ export interface OpenRuntimeDeps {
   readonly directory: DirectorySource;
   readonly packages: CodePackageFiles;
   readonly artifacts: ArtifactStore;
+  readonly records: LeftRecords;
   /** Some node of the workload has yet to begin. */
   readonly awaitsNodes: (ref: WorkloadRef) => Promise<boolean>;
+  /** What the workload may leave just now; undefined when it is over. */
+  readonly mayLeave: (ref: WorkloadRef) => Promise<TaskIo | undefined>;
   readonly log: Logger;
   readonly scope: Scope;
 }
@@ -43,7 +48,10 @@ async function openKubernetes({
   config,
   directory,
   packages,
+  artifacts,
+  records,
   awaitsNodes,
+  mayLeave,
   log,
   scope,
 }: OpenRuntimeDeps): Promise<Runtime> {
@@ -63,6 +71,10 @@ async function openKubernetes({
     key: settings.downloadsKey,
     codePackagePath: (sha256) => packages.pathOf(sha256),
     awaitsNodes,
+    mayLeave,
+    artifacts,
+    limits: DEFAULT_ARTIFACT_LIMITS,
+    records,
     log,
     now,
   });
@@ -71,6 +83,7 @@ async function openKubernetes({
     connection,
     directory: () => directory.current().document,
     downloads,
+    records,
     instance: config.AIEP_KUBERNETES_INSTANCE ?? config.AIEP_ENV,
     prepareImage: settings.prepareImage,
     requestsPerSecond: config.AIEP_KUBERNETES_REQUESTS_PER_SECOND,

@@ -8,7 +8,8 @@
  *   observe/            objects → nodes and reasons               reports        observations → sink
  *   stopping            stop orders, pursued                      retention      removed, kept for a while
  *   names, plan         what is written on the objects            rooms          how full the machines are
- *   downloads           code and material for prepare containers  checks         what a cluster must have
+ *   downloads           what pods fetch and send                  outputs        what worker-0 left, told with its end
+ *   checks              what a cluster must have
  *
  * K1 Calls for one workload never overlap: a stop during a launch waits for it, and then finds what it made (R3).
  * K2 A stop is written on the job before any pod is deleted. Whoever comes later, also another process, pursues it until
@@ -19,6 +20,7 @@
 import { AiepError, type Directory } from "@aiep/contracts";
 import { type Connection, createKubeClient, createRateLimiter, type KubeClient } from "@aiep/kube";
 import { type Logger, within } from "@aiep/service-kit";
+import type { LeftRecords } from "../../artifacts/left-records.ts";
 import type {
   Observation,
   ObservationSink,
@@ -35,6 +37,7 @@ import { makeJob } from "./launching.ts";
 import { Looker } from "./looking.ts";
 import { ANNOTATIONS, keyOf, refOfName, selectorOf } from "./names.ts";
 import { observe } from "./observe/observe.ts";
+import { Outputs } from "./outputs.ts";
 import { plan } from "./plan.ts";
 import { Reports } from "./reports.ts";
 import { Retention } from "./retention.ts";
@@ -48,6 +51,8 @@ export interface KubernetesRuntimeDeps {
   readonly connection: Connection;
   readonly directory: () => Directory;
   readonly downloads: Pick<DownloadServer, "grantFor">;
+  /** What tasks have left, written by the download server of any replica. */
+  readonly records: Pick<LeftRecords, "read" | "remove">;
   /** This installation, told apart from others in the same cluster. */
   readonly instance: string;
   readonly prepareImage: string;
@@ -75,6 +80,7 @@ export class KubernetesRuntime implements Runtime {
   readonly #stops: Stops;
   readonly #retention: Retention;
   readonly #rooms: Rooms;
+  readonly #outputs: Outputs;
   #ticking: NodeJS.Timeout | undefined;
 
   constructor(deps: KubernetesRuntimeDeps) {
@@ -101,10 +107,17 @@ export class KubernetesRuntime implements Runtime {
       failed: (error) => this.#later(error),
       now,
     });
+    this.#outputs = new Outputs({
+      records: deps.records,
+      read: (key) => this.#reports.moved(key),
+      failed: (error) => this.#later(error),
+      now,
+    });
     this.#reports = new Reports({
       observe: (key) => this.#observeKnown(key),
       looked: (key) => {
         this.#retention.sweep(key);
+        if (!cache.entries.has(key)) this.#outputs.forget(key);
         this.#pursueLater(key);
       },
       log,
@@ -127,11 +140,6 @@ export class KubernetesRuntime implements Runtime {
   async launch(workload: Workload): Promise<void> {
     if (this.#closing.signal.aborted)
       throw new AiepError("RUNTIME_UNAVAILABLE", "The kubernetes runtime is closed.");
-    if (workload.spec.io !== undefined)
-      throw new AiepError(
-        "LAUNCH_REFUSED",
-        "Directories and values between tasks need the local runtime; on Kubernetes pass them through a storage root.",
-      );
     const key = keyOf(workload);
     await this.#turns.take(key, async () => {
       const facts = this.#factsFor(workload);
@@ -142,9 +150,11 @@ export class KubernetesRuntime implements Runtime {
 
   async observe(ref: WorkloadRef): Promise<Observation> {
     const key = keyOf(ref);
-    const known = this.#observeKnown(key);
-    if (known !== undefined) return known;
-    if (!this.#retention.isRemoved(key)) await this.#reaching(async () => await this.#looker.find(ref));
+    if (this.#observeKnown(key) === undefined && !this.#retention.isRemoved(key)) {
+      await this.#reaching(async () => await this.#looker.find(ref));
+      this.#observeKnown(key);
+    }
+    await this.#outputs.settled(ref);
     return this.#observeKnown(key) ?? { kind: "absent", ref };
   }
 
@@ -174,6 +184,7 @@ export class KubernetesRuntime implements Runtime {
         await this.#stops.pursue(key);
         await this.#retention.letGo(job);
       });
+      await this.#outputs.remove(ref);
       this.#stops.forget(key);
       this.#reports.forget(key);
     });
@@ -232,7 +243,7 @@ export class KubernetesRuntime implements Runtime {
     const rooms = this.#rooms.known;
     const seen = observe({ ref, plan: planned, job, stop, pods: own, events, podGroup, queued, rooms, now });
     if (seen.waiting?.reason === "Unschedulable") this.#rooms.want(key);
-    return seen;
+    return planned.leaves === true ? this.#outputs.complete(seen) : seen;
   }
 
   #tick(): void {

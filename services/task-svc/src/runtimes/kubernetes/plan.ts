@@ -1,6 +1,7 @@
 /** What observing needs to know of a workload's spec, kept on the job itself so that a successor finds it (R4). */
 import { type NodeName, type NodeRole, nodeName, TASK_MODES, type TaskSpec } from "@aiep/contracts";
 import * as z from "zod";
+import { expectsOutputs } from "../../artifacts/left.ts";
 
 export const plan = z.object({
   mode: z.enum(TASK_MODES),
@@ -15,11 +16,14 @@ export const plan = z.object({
       gpu_type: z.string().nullable(),
     }),
   ),
+  /** worker-0 leaves something for other tasks. */
+  leaves: z.boolean().optional(),
 });
 export type Plan = z.infer<typeof plan>;
 
 export function planOf(spec: TaskSpec): Plan {
-  return { mode: spec.mode, image: spec.image.url, roles: spec.roles };
+  const leaves = expectsOutputs(spec.io) ? { leaves: true } : {};
+  return { mode: spec.mode, image: spec.image.url, roles: spec.roles, ...leaves };
 }
 
 export interface PlannedNode {

@@ -30,7 +30,11 @@ const everything = {
   material: { url: "https://files.example/m", sha256: sha("b"), filename: "model v1.zip" },
 };
 const downloads: Partial<BuildFacts> = {
-  downloads: { code: { url: "https://aiep.example/c" }, material: { url: "https://aiep.example/m" } },
+  downloads: {
+    code: { url: "https://aiep.example/c" },
+    material: { url: "https://aiep.example/m" },
+    given: undefined,
+  },
   downloadToken: "short-lived",
 };
 const standalone = (spec = {}) => workloadOf(spec);

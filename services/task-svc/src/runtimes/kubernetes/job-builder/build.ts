@@ -19,6 +19,7 @@ import type { Workload } from "../../../domain/runtime.ts";
 import { ANNOTATIONS, labelsOf, ownersOf, workloadName } from "../names.ts";
 import { planOf, type StopOrder } from "../plan.ts";
 import { type PodGroup, podGroupOf, queueLabels } from "./gang.ts";
+import type { Sending } from "./leave-script.ts";
 import { podTemplate } from "./pod-template.ts";
 import type { Downloads } from "./scripts.ts";
 
@@ -28,10 +29,12 @@ export interface BuildFacts {
   readonly namespace: Directory["namespaces"][number];
   readonly storageRoots: Directory["storage_roots"];
   readonly gpuTypes: Directory["gpu_types"];
-  /** Image of the container that fetches; needs sh, wget, unzip, sha256sum. */
+  /** Image of the container that fetches; needs sh, wget, unzip, sha256sum; tar, and a static busybox, for what tasks leave. */
   readonly prepareImage: string;
   readonly downloads: Downloads;
   readonly downloadToken: string;
+  /** Undefined: the task leaves nothing. */
+  readonly sending: Sending | undefined;
   /** Made only to be found ended: a stop came before the launch was through (R3). */
   readonly stopped?: StopOrder;
 }

@@ -2,7 +2,9 @@
  * Environment of a node's container (D12). The operator adds its own variables (MASTER_ADDR, RANK, TF_CONFIG, …) after
  * these; what differs between the nodes of one template is exported by the start script.
  */
+import type { TaskIo } from "@aiep/contracts";
 import type { V1EnvVar } from "@kubernetes/client-node";
+import { ioEnvironment, VALUES_FILE } from "../../../artifacts/left.ts";
 import type { Workload } from "../../../domain/runtime.ts";
 
 export const PATHS = {
@@ -12,6 +14,9 @@ export const PATHS = {
   resource: "/aiep/resource",
   home: "/aiep/home",
 } as const;
+
+/** What other tasks left, and what is left for them: by name, and bound to where the command looks for it. */
+export const IO_PATHS = { given: `${PATHS.root}/given`, left: `${PATHS.root}/left` } as const;
 
 /** Kubernetes expands `$(NAME)` and halves `$$` in values and arguments; this undoes both. */
 export function literal(text: string): string {
@@ -34,6 +39,7 @@ export function environmentOf(workload: Workload): V1EnvVar[] {
   }
   if (workload.traceparent !== undefined) values["TRACEPARENT"] = workload.traceparent;
   const platform = {
+    ...(spec.io === undefined ? {} : podIoEnvironment(spec.io)),
     PYTHONUNBUFFERED: "1",
     UPLOAD_CODE_DIR: PATHS.code,
     AIEP_TASK_ID: workload.taskId,
@@ -43,4 +49,9 @@ export function environmentOf(workload: Workload): V1EnvVar[] {
     { name: "AIEP_POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
     { name: "AIEP_NODE_UID", valueFrom: { fieldRef: { fieldPath: "metadata.uid" } } },
   ];
+}
+
+function podIoEnvironment(io: TaskIo): Record<string, string> {
+  const path = (directory: { readonly path: string }) => directory.path;
+  return ioEnvironment(io, { values: `${IO_PATHS.left}/${VALUES_FILE}`, input: path, output: path });
 }

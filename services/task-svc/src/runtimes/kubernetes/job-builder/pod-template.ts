@@ -7,6 +7,7 @@ import { CONTAINERS, labelsOf, ownersOf, PREPARE_CONTAINER } from "../names.ts";
 import type { BuildFacts } from "./build.ts";
 import { environmentOf, literal, PATHS } from "./environment.ts";
 import { gangTemplateMetadata, schedulerNameOf } from "./gang.ts";
+import { ioMounts, SENDING_VARIABLE, type Sending } from "./leave-script.ts";
 import { resourcesOf } from "./resources.ts";
 import { prepareScript, startScript, TOKEN_VARIABLE } from "./scripts.ts";
 import { type Storage, storageOf } from "./volumes.ts";
@@ -34,7 +35,9 @@ export function podTemplate(
   const scheduler = schedulerNameOf(namespace);
   const resources = resourcesOf(role, facts.gpuTypes);
   const fetches = facts.downloads.code !== undefined || facts.downloads.material !== undefined;
-  const prepares = fetches || storage.folders.length > 0;
+  const prepares = fetches || storage.folders.length > 0 || spec.io !== undefined;
+  // worker-0 leaves something; who that is, no template knows.
+  const sending = role.role === "worker" ? facts.sending : undefined;
   return {
     metadata: {
       labels: { ...labelsOf(workload, facts.instance), ...gang.labels },
@@ -65,14 +68,21 @@ export function podTemplate(
         {
           name: CONTAINERS[spec.mode],
           image: spec.image.url,
-          command: ["/bin/sh", "-c", literal(startOf(spec, role)), "aiep-start"],
+          command: ["/bin/sh", "-c", literal(startOf(spec, role, sending)), "aiep-start"],
           args: chunksOf(spec.command).map(literal),
-          env: environmentOf(workload),
+          env: [
+            ...environmentOf(workload),
+            ...(sending === undefined ? [] : [{ name: SENDING_VARIABLE, value: sending.token }]),
+          ],
           ...(spec.mode === "Standalone" ? {} : { ports: [PORTS[spec.mode]] }),
           resources: { requests: { ...resources }, limits: { ...resources } },
           securityContext: restricted(),
           terminationMessagePolicy: "File",
-          volumeMounts: [{ name: own.name, mountPath: PATHS.root }, ...storage.mounts],
+          volumeMounts: [
+            { name: own.name, mountPath: PATHS.root },
+            ...storage.mounts,
+            ...ioMounts(spec.io, own.name),
+          ],
         },
       ],
       volumes: [own, ...storage.volumes],
@@ -80,13 +90,14 @@ export function podTemplate(
   };
 }
 
-function startOf(spec: TaskSpec, role: TaskSpec["roles"][number]): string {
+function startOf(spec: TaskSpec, role: TaskSpec["roles"][number], sending: Sending | undefined): string {
   return startScript({
     mode: spec.mode,
     role: role.role,
     gpus: role.gpu,
     identity: spec.identity,
     mounts: spec.mounts,
+    leavesAt: sending?.url,
   });
 }
 

@@ -6,10 +6,13 @@
  *            checks and unpacks them; its lines are kept in a file, so that the node's own log opens with them
  *   start    in the node's container, as its first process: proves identity and rights, exports what differs
  *            between nodes, runs the command, hands SIGTERM on to everything it started
+ *
+ * What both do about directories and values between tasks is in leave-script.ts.
  */
 import { type NodeRole, PLATFORM_LINE_PREFIX, type TaskMode, type TaskSpec } from "@aiep/contracts";
 import { quote } from "../../local/shell.ts";
 import { PATHS } from "./environment.ts";
+import { leavingScript, placingLines, TAKE_TOKEN } from "./leave-script.ts";
 import type { Storage } from "./volumes.ts";
 
 /** Exit code of a script's own refusal. */
@@ -26,6 +29,8 @@ const REFUSE = `refuse() {
 export interface Downloads {
   readonly code: { readonly url: string } | undefined;
   readonly material: { readonly url: string } | undefined;
+  /** Directories of other tasks: the digest is added. */
+  readonly given: { readonly url: string } | undefined;
 }
 export const TOKEN_VARIABLE = "AIEP_DOWNLOAD_TOKEN";
 
@@ -50,7 +55,8 @@ sum() { set -- $(sha256sum <"$1"); printf %s "$1"; }`,
     parts.push(
       `! LC_ALL=C ls -d ${quote(path)} 2>&1 >/dev/null | grep -q 'No such file' || refuse MountRefused ${quote(`${mount.target} (${mount.source}) does not exist; create the folder, or correct data_info.`)}`,
     );
-  const { code_package: code, material } = spec;
+  const { code_package: code, material, io } = spec;
+  if (io !== undefined) parts.push(...placingLines(io, downloads.given?.url));
   if (code !== null && downloads.code !== undefined) {
     const zip = `${PATHS.run}/code.zip`;
     const no = (why: string) => quote(`The code package ${code.id} cannot be used: ${why}`);
@@ -75,10 +81,12 @@ export interface StartInput {
   readonly gpus: number;
   readonly identity: TaskSpec["identity"];
   readonly mounts: TaskSpec["mounts"];
+  /** Where to send what worker-0 leaves, if anything. */
+  readonly leavesAt: string | undefined;
 }
 
 /** Its arguments, put together, are the user's command. */
-export function startScript({ mode, role, gpus, identity, mounts }: StartInput): string {
+export function startScript({ mode, role, gpus, identity, mounts, leavesAt }: StartInput): string {
   const { uid, gid } = identity;
   const command = `${PATHS.run}/command.sh`;
   return `say() { printf '${PLATFORM_LINE_PREFIX}%s\\n' "$1"; }
@@ -95,7 +103,7 @@ done </proc/self/status
 say ${quote(`identity ${identity.user}: uid ${uid}, gid ${gid}`)}
 ${mounts.map((mount) => mountCheck(mount, uid, gid)).join("\n")}
 cd ${PATHS.code} || refuse IdentityRefused "uid ${uid} cannot enter its own working folder"
-${nodeExports(mode, role, gpus)}
+${nodeExports(mode, role, gpus)}${leavesAt === undefined ? "" : `\n${TAKE_TOKEN}`}
 say "command started"
 unset OLDPWD AIEP_POD_NAME key real rest gid
 trap 'stopping=1; kill -s TERM -- -1 2>/dev/null' TERM
@@ -110,7 +118,7 @@ done
 # A wait that a SIGTERM cut short says 143; asked again, it says how the command ended, or 127 when that was told before.
 wait "$child" 2>/dev/null
 again=$?
-[ "$again" -eq 127 ] || code=$again
+[ "$again" -eq 127 ] || code=$again${leavesAt === undefined ? "" : leavingScript(leavesAt)}
 exit "$code"
 `;
 }

@@ -92,7 +92,11 @@ function ended({ stop, end }: NodeInput, pod: Pod, ran: Terminated & { own: bool
   if (exitCode === 0) return { ...base, state: "Succeeded", exitCode };
   if (end.kind === "succeeded" && exitCode !== null && endedOnRequest(pod, ran))
     return { ...leftBehind(base), exitCode };
-  if (refusal !== undefined) return { ...base, state: "Failed", startedAt: null, ...refusal };
+  if (refusal !== undefined) {
+    // The command did run, and what it left was refused.
+    const startedAt = refusal.reason === "OutputsInvalid" ? base.startedAt : null;
+    return { ...base, state: "Failed", startedAt, ...refusal };
+  }
   const taken = ran.own && !unknown && endedOnRequest(pod, ran) ? removedFromOutside : undefined;
   return {
     ...base,

@@ -21,7 +21,9 @@ import { codePackageId, type DirectoryInput, directory } from "@aiep/contracts";
 import { type KubeApi, openKubeApi } from "@aiep/dev-servers";
 import { connect } from "@aiep/kube";
 import { createLogger } from "@aiep/service-kit";
-import type { Observation, ObservationSink, Workload } from "../../../domain/runtime.ts";
+import { openArtifactStore } from "../../../artifacts/artifact-store.ts";
+import { openLeftRecords } from "../../../artifacts/left-records.ts";
+import type { Observation, ObservationSink, Workload, WorkloadRef } from "../../../domain/runtime.ts";
 import type { Stage } from "../../conformance/stage.ts";
 import { decodeCri } from "../../local/logs/testing/decode-cri.ts";
 import { startDownloads } from "../downloads.ts";
@@ -41,6 +43,8 @@ export interface ClusterStage extends Stage {
   /** What somebody else than the platform does to the cluster. */
   readonly api: KubeApi;
   readonly namespace: string;
+  /** The server that pods fetch from and send to ends, and comes back at the same address. */
+  readonly downloads: { stop(): Promise<void>; start(): Promise<void> };
 }
 
 export interface ClusterStageOptions {
@@ -80,29 +84,46 @@ export async function openClusterStage(
   const account = opening.use(
     await openAccount({ api, kubeconfig, namespace, dir, roles: options.roles ?? deployedRoles() }),
   );
-  const downloads = opening.adopt(
+  const artifacts = await openArtifactStore(join(dir, "artifacts"));
+  const records = await openLeftRecords(join(dir, "artifacts"));
+  const launched = new Map<string, Workload>();
+  const key = randomBytes(32).toString("hex");
+  const serveDownloads = async (port: number) =>
     await startDownloads({
       host: ownAddress(),
-      port: 0,
+      port,
       publicUrl: undefined,
-      key: randomBytes(32).toString("hex"),
-      awaitsNodes: async (ref) => {
-        const found = await runtime.observe(ref);
-        return found.kind === "present" && found.nodes.some(({ state }) => state === "Pending");
+      key,
+      awaitsNodes: async (ref) => (await runtimeStates(ref)).includes("Pending"),
+      mayLeave: async (ref) => {
+        const live = (await runtimeStates(ref)).some((state) => state === "Pending" || state === "Running");
+        return live ? launched.get(keyOf(ref))?.spec.io : undefined;
       },
+      artifacts,
+      limits: { bytes: 10_000_000, files: 100 },
+      records,
       codePackagePath: (sum) => join(dir, `${sum}.zip`),
       log,
       now,
-    }),
-    async (server) => await server.close(),
-  );
+    });
+  const runtimeStates = async (ref: WorkloadRef) => {
+    const found = await runtime.observe(ref);
+    return found.kind === "present" ? found.nodes.map(({ state }) => state) : [];
+  };
+  let server = await serveDownloads(0);
+  opening.defer(async () => await server.close());
+  const grantFor = (workload: Workload) => {
+    launched.set(keyOf(workload), workload);
+    return server.grantFor(workload);
+  };
   const seen: Observation[] = [];
   const listeners: ObservationSink[] = [];
   const open = async () => {
     const opened = new KubernetesRuntime({
       connection: await connect(account.kubeconfig),
       directory: () => document,
-      downloads,
+      downloads: { grantFor },
+      records,
       instance: namespace,
       prepareImage: PREPARE_IMAGE,
       log,
@@ -132,6 +153,12 @@ export async function openClusterStage(
   return {
     api,
     namespace,
+    downloads: {
+      stop: async () => await server.close(),
+      start: async () => {
+        server = await serveDownloads(server.port);
+      },
+    },
     get runtime() {
       return runtime;
     },

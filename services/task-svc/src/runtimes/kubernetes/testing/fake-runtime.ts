@@ -3,7 +3,7 @@ import { createLogger } from "@aiep/service-kit";
 import type { Observation } from "../../../domain/runtime.ts";
 import { KubernetesRuntime, type KubernetesRuntimeDeps } from "../kubernetes-runtime.ts";
 import type { FakeCluster } from "./fake-cluster.ts";
-import { DIRECTORY } from "./workloads.ts";
+import { DIRECTORY, NO_GRANT, NO_RECORDS } from "./workloads.ts";
 
 export const INSTANCE = "aiep-test";
 
@@ -12,9 +12,8 @@ export async function openTestRuntime(cluster: FakeCluster, changes: Partial<Kub
   const runtime = new KubernetesRuntime({
     connection: cluster.api.connection,
     directory: () => DIRECTORY,
-    downloads: {
-      grantFor: () => ({ downloads: { code: undefined, material: undefined }, downloadToken: "" }),
-    },
+    downloads: { grantFor: () => NO_GRANT },
+    records: NO_RECORDS,
     instance: INSTANCE,
     prepareImage: "busybox:1",
     log: createLogger({ service: "task-svc", level: "silent" }),

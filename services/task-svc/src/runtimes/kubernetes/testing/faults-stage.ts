@@ -27,6 +27,7 @@ import { openTestStore, type StoreFixture } from "../../../testing/database.ts";
 import { factsOf, newTaskId, specOf, TASK_FILE } from "../../../testing/tasks.ts";
 import { KubernetesRuntime, type KubernetesRuntimeDeps } from "../kubernetes-runtime.ts";
 import { workloadName } from "../names.ts";
+import { NO_GRANT, NO_RECORDS } from "./workloads.ts";
 
 const WORKLOADS = ["jobs", "pytorchjobs", "tfjobs"];
 const submission = { taskConfig: TASK_FILE, setEnvs: {}, warnings: [] };
@@ -176,9 +177,8 @@ async function startCore({ kubeconfig, namespace, document, store }: CoreInput) 
     connection: await connect(kubeconfig),
     directory: () => document,
     instance: namespace,
-    downloads: {
-      grantFor: () => ({ downloads: { code: undefined, material: undefined }, downloadToken: "" }),
-    },
+    downloads: { grantFor: () => NO_GRANT },
+    records: NO_RECORDS,
     prepareImage: "none",
     log,
     now,

@@ -1,6 +1,7 @@
 /** Workloads and directory facts for the tests of the builder and the observer. */
 import { type Directory, directory, groupId, type TaskSpec, taskId, taskSpec } from "@aiep/contracts";
 import type { Workload } from "../../../domain/runtime.ts";
+import type { Grant } from "../downloads.ts";
 import type { BuildFacts } from "../job-builder/build.ts";
 
 export const TASK = taskId.parse("7f3a9c21000000000000000000000001");
@@ -31,6 +32,14 @@ export const DIRECTORY: Directory = directory.parse({
   ],
 });
 
+/** Of a task that fetches nothing and leaves nothing. */
+export const NO_GRANT: Grant = {
+  downloads: { code: undefined, material: undefined, given: undefined },
+  downloadToken: "",
+  sending: undefined,
+};
+export const NO_RECORDS = { read: async () => undefined, remove: async () => undefined };
+
 export function factsOf(namespace: string, changes: Partial<BuildFacts> = {}): BuildFacts {
   const found = DIRECTORY.namespaces.find(({ name }) => name === namespace);
   if (found === undefined) throw new TypeError(`no namespace ${namespace}`);
@@ -40,8 +49,7 @@ export function factsOf(namespace: string, changes: Partial<BuildFacts> = {}): B
     gpuTypes: DIRECTORY.gpu_types,
     instance: "aiep-test",
     prepareImage: "registry.example/aiep-prepare:1",
-    downloads: { code: undefined, material: undefined },
-    downloadToken: "",
+    ...NO_GRANT,
     ...changes,
   };
 }
