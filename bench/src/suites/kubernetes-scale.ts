@@ -22,7 +22,7 @@ import { type BenchStack, smallTask } from "../bench-stack.ts";
 import type { Figure } from "../report.ts";
 import { round, summarise } from "../stats.ts";
 
-const TASKS = 2_000;
+const TASKS = Number(process.env["AIEP_BENCH_TASKS"] ?? 2_000);
 /** Of these the bench itself plays the kubelet, so that it knows when a pod changed. */
 const PLAYED = 60;
 const MACHINES = 20;
