@@ -123,6 +123,9 @@ describe("definitions that nothing names any more", () => {
     for (const each of [old, versioned, draft]) expect(left).not.toContain(refOf(each).digest);
   });
 
+  /** The server keeps this table for 100 ms after it was last read: who reads faster sees it grow old. */
+  const SLOWLY = { intervalMs: 250 };
+
   it("stay when a transaction under way is just about to name them (U1)", async () => {
     const definition = some("needed-again");
     const { digest } = refOf(definition);
@@ -143,12 +146,16 @@ describe("definitions that nothing names any more", () => {
       if (storing !== undefined) await tx.execute(storing);
       // Its own snapshot is from before the commit; the row's lock makes it wait.
       removal = removeUnusedDefinitions(fixture.pool);
-      await waitFor("the removal waits for the row", async () => {
-        const rows = await fixture.pool.query<{ n: number }>(
-          "SELECT COUNT(*) AS n FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
-        );
-        return (rows[0]?.n ?? 0) > 0;
-      });
+      await waitFor(
+        "the removal waits for the row",
+        async () => {
+          const rows = await fixture.pool.query<{ n: number }>(
+            "SELECT COUNT(*) AS n FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+          );
+          return (rows[0]?.n ?? 0) > 0;
+        },
+        SLOWLY,
+      );
       for (const statement of rest) await tx.execute(statement);
     });
     await removal;

@@ -69,8 +69,9 @@ class SqlExperimentStore implements ExperimentStore {
     return [
       ...(definition === undefined ? [] : storeDefinition(definition).statements),
       experimentStatement(change),
-      ...(change.event.name === "frozen" ? [insertVersion(change.event.frozen)] : []),
+      // Its unique version is what a writer meets that came too late, before any other key (X2).
       eventStatement(change, this.#deps.address, options),
+      ...(change.event.name === "frozen" ? [insertVersion(change.event.frozen)] : []),
     ];
   }
 
