@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { taskSpec } from "@aiep/contracts";
+import { taskIo, taskSpec } from "@aiep/contracts";
 import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import type { Workload } from "../../../domain/runtime.ts";
@@ -29,6 +29,11 @@ const everything = {
   code_package: { id: "c".repeat(32), sha256: sha("a"), size_bytes: 7 } as never,
   material: { url: "https://files.example/m", sha256: sha("b"), filename: "model v1.zip" },
 };
+const IO = taskIo.parse({
+  input_directories: [{ name: "data", digest: `sha256:${sha("d")}`, path: "/given/data" }],
+  output_directories: [{ name: "model", path: "/work/model" }],
+  output_values: true,
+});
 const downloads: Partial<BuildFacts> = {
   downloads: {
     code: { url: "https://aiep.example/c" },
@@ -52,6 +57,20 @@ const gpu = { gpu: 2, gpu_type: "Ascend910", cpu: 8, memory_gb: 64 };
 const CASES: readonly Case[] = [
   { name: "standalone", workload: standalone(), facts: factsOf("ns-plain") },
   { name: "standalone-everything", workload: standalone(everything), facts: factsOf("ns-plain", downloads) },
+  {
+    name: "standalone-io",
+    workload: standalone({ io: IO }),
+    facts: factsOf("ns-plain", {
+      downloads: { code: undefined, material: undefined, given: { url: "http://10.0.0.9:8081/given" } },
+      downloadToken: "for fetching",
+      sending: { url: "http://10.0.0.9:8081/left", token: "for sending" },
+    }),
+  },
+  {
+    name: "ps-worker-io",
+    workload: psWorker({ io: IO }),
+    facts: factsOf("ns-plain", { sending: { url: "https://aiep.example/left", token: "for sending" } }),
+  },
   { name: "standalone-kueue", workload: standalone(), facts: factsOf("ns-kueue") },
   { name: "standalone-volcano", workload: standalone(), facts: factsOf("ns-volcano") },
   { name: "ddp-one-node", workload: ddp(1), facts: factsOf("ns-plain") },
