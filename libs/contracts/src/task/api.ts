@@ -77,8 +77,8 @@ export const taskView = z.object({
   experiment_version_name: z.string().nullable(),
   copied_from: taskId.nullable(),
   code_package_id: codePackageId.nullable(),
-  /** What it left for other tasks; null when nothing was asked for, or it has not succeeded. */
-  outputs: taskOutputs.nullable(),
+  /** What it left for other tasks; null when nothing was asked for, or it has not succeeded. Absent from older servers. */
+  outputs: taskOutputs.nullish(),
   run_limit_seconds: z.int(),
   stop_requested_at: timestamp.nullable(),
   stop_requested_by: z.string().nullable(),
