@@ -6,6 +6,7 @@ import { jetstream } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import type { BenchStack } from "../bench-stack.ts";
 
+const OF_A_RUN = /\.run_\w+$/;
 const END = /\.run_(succeeded|failed|cancelled|timed_out)$/;
 const SUCCEEDED = /\.run_succeeded$/;
 
@@ -54,6 +55,7 @@ export class Runs implements AsyncDisposable {
       for await (const message of messages) {
         const at = performance.now();
         const { subject } = message;
+        if (!OF_A_RUN.test(subject)) continue;
         const read = () => message.json<RunEventData>();
         runs.#seen.push({ subject, at, read });
         if (END.test(subject)) runs.#ends.set(read().run_id, { at, subject });
