@@ -13,7 +13,7 @@ import {
   waitForQuota,
   wakeAt,
 } from "./life-cycle.ts";
-import { dutyOf, type Task } from "./task.ts";
+import { dutyOf, mayLeave, type Task } from "./task.ts";
 
 const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, seconds));
 
@@ -324,6 +324,16 @@ describe("stop", () => {
     expect(requestStop(stopping, { by: "eve" }, at(4))).toBeNull();
     const ended = must(applyObservation(stopping, observed(stopping, { "worker-0": succeeded }), at(4))).task;
     expect(requestStop(ended, { by: "eve" }, at(5))).toBeNull();
+  });
+
+  it("what a launch leaves counts from its launch until its end or a stop, and never another launch's", () => {
+    const { task: fresh } = createTask(factsOf(), { envNames: [] });
+    const running = runningTask();
+    const ended = must(applyObservation(running, observed(running, { "worker-0": succeeded }), at(3))).task;
+    const stopping = must(requestStop(running, { by: "bob" }, at(3))).task;
+    const may = [fresh, launchedTask(), running, ended, stopping].map((task) => mayLeave(task, 1));
+    expect(may).toEqual([false, true, true, false, false]);
+    expect(mayLeave(running, 2)).toBe(false);
   });
 
   it("I3: a task that is being stopped is never launched", () => {
