@@ -20,14 +20,21 @@ async function broken(rig: Rig): Promise<PromiseId[]> {
   return [...new Set(violations.map(({ promise }) => promise))];
 }
 
+/** After a crash of the bus its client reconnects and its consumer waits for what was in hand. */
+const PATIENT = { timeoutMs: 60_000 };
+
 /** Nothing waits on the bus for log-svc, and nothing is in its hands. */
 async function projectionIsIdle(rig: Rig): Promise<void> {
   const { jsm } = await rig.bus();
   const { stream, durable } = CONSUMERS.logTasks;
-  await waitFor("log-svc has taken every event", async () => {
-    const info = await jsm.consumers.info(stream, durable);
-    return info.num_pending === 0 && info.num_ack_pending === 0;
-  });
+  await waitFor(
+    "log-svc has taken every event",
+    async () => {
+      const info = await jsm.consumers.info(stream, durable);
+      return info.num_pending === 0 && info.num_ack_pending === 0;
+    },
+    PATIENT,
+  );
 }
 
 /** A change is committed while the bus hangs; then both die. */

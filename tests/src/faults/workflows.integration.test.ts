@@ -44,7 +44,9 @@ describe("workflow runs", () => {
     "lose nothing and repeat nothing when workflow-svc is killed at %s",
     async (point) => {
       await withRig({ start: ["task-svc"] }, async (rig) => {
-        await rig.start("workflow-svc", { failpoints: `${point}=kill:0.3` });
+        // Marks of many events are one: the gap before them is rare enough to be hit each time.
+        const chance = point === "outbox.published-not-marked" ? 1 : 0.3;
+        await rig.start("workflow-svc", { failpoints: `${point}=kill:${chance}` });
         const seed = 7;
         const [asked] = await Promise.all([
           runWorkflows(rig, { runs: 4, branches: 2, padding: 2, seed }),
