@@ -93,6 +93,14 @@ describe("a log followed over the Kubernetes API", () => {
     );
   });
 
+  it("a line that comes late, with a time of the second before, is not lost when the stream breaks before it", () => {
+    const lines = [2_000, 3_000, 2_998, 3_001].map((ms): Line => ({ time: timeOf(ms), text: `at ${ms}` }));
+    const first = new FollowedLog(NOTHING_WRITTEN);
+    const before = first.push(answer(lines.slice(0, 2), undefined)).records;
+    const after = new FollowedLog(first.place).push(answer(lines, first.place.since)).records;
+    expect(read(Buffer.concat([before, after]))).toEqual(lines);
+  });
+
   it("tells a gap when the lines it knows were rotated away, and writes what is there", () => {
     const line = (at: number): Line => ({ time: timeOf(at * 100), text: `line ${at}` });
     const first = new FollowedLog(NOTHING_WRITTEN);

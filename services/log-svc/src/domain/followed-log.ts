@@ -2,8 +2,9 @@
  * A container's log as the Kubernetes API streams it (`timestamps=true`: `<time> <text>\n`), turned into CRI records, and
  * found again after a broken stream.
  *
- * The API can be asked for the lines since a whole second, in the order they were written. So it is enough to know of the
- * last second how many lines were written: a resumed stream repeats exactly these.
+ * The API can be asked for the lines since a whole second, in the order they were written. So it is enough to know how many
+ * lines were written since then: a resumed stream repeats exactly these. It is asked from the second before the last one,
+ * because a line that the node writes late may bear a time of that second.
  *
  * F1 What a resumed stream repeats is not written again. Lines are counted, not compared by time: two streams of one
  *    container may be a little out of order.
@@ -15,13 +16,17 @@ import { normaliseTime } from "./cri.ts";
 
 /** Where a log is: everything before was written. */
 export interface FollowedPlace {
-  /** The last second that a line was written of, as `sinceTime`; undefined: nothing was written. */
+  /** The second before `second`, as `sinceTime`; undefined: nothing was written. */
   readonly since: string | undefined;
   /** Lines not older than that which were written whole. */
   readonly lines: number;
   /** Times of the first and the last of these. */
   readonly firstTime: string;
   readonly lastTime: string;
+  /** The newest second that a line was written of, how many of it were, and the time of the first: the window's next beginning. */
+  readonly second: string;
+  readonly secondLines: number;
+  readonly secondFirstTime: string;
   /** Bytes written of the line after them. */
   readonly piece: number;
 }
@@ -31,6 +36,9 @@ export const NOTHING_WRITTEN: FollowedPlace = {
   lines: 0,
   firstTime: "",
   lastTime: "",
+  second: "",
+  secondLines: 0,
+  secondFirstTime: "",
   piece: 0,
 };
 
@@ -157,11 +165,21 @@ export function placeAfter(
 
 function afterLine(place: FollowedPlace, time: string): FollowedPlace {
   const second = `${time.slice(0, 19)}Z`;
-  const since = place.since !== undefined && place.since >= second ? place.since : second;
-  if (since !== place.since) return { since, lines: 1, firstTime: time, lastTime: time, piece: 0 };
-  // A line out of order, of an earlier second: the API will not repeat it.
-  if (second < since) return { ...place, piece: 0 };
-  return { ...place, lines: place.lines + 1, lastTime: time, piece: 0 };
+  if (second > place.second) {
+    const since = secondBefore(second);
+    const newest = { second, secondLines: 1, secondFirstTime: time, lastTime: time, piece: 0 };
+    return place.second === since
+      ? { ...newest, since, lines: place.secondLines + 1, firstTime: place.secondFirstTime }
+      : { ...newest, since, lines: 1, firstTime: time };
+  }
+  // Later by more than the API is asked back: it will not repeat it.
+  if (place.since !== undefined && second < place.since) return { ...place, piece: 0 };
+  const lines = { ...place, lines: place.lines + 1, lastTime: time, piece: 0 };
+  return second === place.second ? { ...lines, secondLines: place.secondLines + 1 } : lines;
+}
+
+function secondBefore(second: string): string {
+  return `${new Date(Date.parse(second) - 1000).toISOString().slice(0, 19)}Z`;
 }
 
 function splitTime(line: Buffer): readonly [string | undefined, Buffer] {
