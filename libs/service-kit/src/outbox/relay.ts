@@ -63,9 +63,6 @@ export function createOutboxRelay(deps: OutboxRelayDeps): OutboxRelay {
 const PURGE_EVERY_MS = 60_000;
 const PURGE_STEP = 1_000;
 const MOST_RESTING = 200;
-/** A mark waits so long for others, unless so many wait already: each is a commit that competes with those it follows. */
-const GATHER_MS = 10;
-const ENOUGH_MARKS = 100;
 /** How long a tenure waits for its last acknowledgements. */
 const FINISH_MS = 2_000;
 
@@ -281,7 +278,7 @@ class Relay implements OutboxRelay {
     }
   }
 
-  /** One mark at a time; acks that arrive meanwhile, or a moment later, go together. */
+  /** One mark at a time; acks that arrive meanwhile go with the next one. */
   #mark(): void {
     this.#marking ??= this.#markAll().finally(() => {
       this.#marking = undefined;
@@ -290,7 +287,6 @@ class Relay implements OutboxRelay {
 
   async #markAll(): Promise<void> {
     while (this.#acked.length > 0) {
-      if (this.#acked.length < ENOUGH_MARKS) await pause(GATHER_MS, this.#stopping.signal);
       const lanes = this.#lanes;
       const acked = this.#acked.splice(0, 1_000);
       const sequences = new Map<string, number>();
