@@ -37,5 +37,5 @@ export type { NatsUser } from "./nats-config.ts";
 export { freePort, portIsFree } from "./port.ts";
 export { type S3Server, startS3 } from "./s3.ts";
 export { testDatabase } from "./shared-database.ts";
-export { createTokenSigner, type TokenSigner } from "./token-signer.ts";
+export { createTokenSigner, type TokenSigner, unsignedToken } from "./token-signer.ts";
 export { type WaitOptions, waitFor } from "./wait.ts";

@@ -66,7 +66,7 @@ export {
 } from "./http/idempotency.ts";
 export { readOpenApi } from "./http/openapi.ts";
 export { decodeCursor, type PageQuery, pageOf } from "./http/page-cursor.ts";
-export { createProbes, type Probes, type ProbesDeps, type ReadinessCheck } from "./http/probes.ts";
+export { busCheck, createProbes, type Probes, type ProbesDeps, type ReadinessCheck } from "./http/probes.ts";
 export {
   type JsonAnswer,
   type RouteAnswer,

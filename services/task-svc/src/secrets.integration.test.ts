@@ -1,11 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { STREAMS, taskDetail } from "@aiep/contracts";
-import { waitFor } from "@aiep/dev-servers";
+import { STREAMS, TOKEN_AUDIENCE, taskDetail } from "@aiep/contracts";
+import { createTokenSigner, unsignedToken, waitFor } from "@aiep/dev-servers";
 import { createSqlPool, type SqlPool } from "@aiep/service-kit";
 import { expect, it } from "vitest";
-import { createSigner, unsignedToken } from "./api/testing/tokens.ts";
 import {
   layServiceGround,
   type ServiceGround,
@@ -66,8 +65,8 @@ it("tokens, passwords and values of variables reach no log, no outbox row, no me
   const tokens = {
     good: ground.signer.token("alice"),
     expired: ground.signer.token("alice", { iat: 1, exp: 2 }),
-    foreign: createSigner().token("alice"),
-    unsigned: unsignedToken("alice"),
+    foreign: createTokenSigner(TOKEN_AUDIENCE).token("alice"),
+    unsigned: unsignedToken(TOKEN_AUDIENCE, "alice"),
     nonsense: secret("nonsense"),
   };
   const statuses: Record<string, number> = {};

@@ -4,6 +4,7 @@
  */
 import { CONSUMERS, STREAMS, TASK_COMMANDS } from "@aiep/contracts";
 import {
+  busCheck,
   CommitQueue,
   connectBus,
   createCommandConsumer,
@@ -144,12 +145,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
       directory,
       checks: [
         { name: "database", check: async () => await pool.ping() },
-        {
-          name: "bus",
-          check: () => {
-            if (bus.status !== "connected") throw new Error(`the bus is ${bus.status}`);
-          },
-        },
+        busCheck(bus),
         // Tasks are accepted and told of without it (I1): it is named, and turns nobody away.
         {
           name: "runtime",

@@ -4,6 +4,7 @@
  */
 import { CONSUMERS, type RunId, STREAMS, TASK_EVENTS, WORKFLOW_COMMANDS } from "@aiep/contracts";
 import {
+  busCheck,
   CommitQueue,
   changesOnBus,
   connectBus,
@@ -107,15 +108,7 @@ export async function startWorkflowService(config: WorkflowConfig, log: Logger, 
       telemetry,
       tokens: await createTokenVerifier({ jwks: config.AIEP_JWKS, log }),
       directory,
-      checks: [
-        { name: "database", check: async () => await pool.ping() },
-        {
-          name: "bus",
-          check: () => {
-            if (bus.status !== "connected") throw new Error(`the bus is ${bus.status}`);
-          },
-        },
-      ],
+      checks: [{ name: "database", check: async () => await pool.ping() }, busCheck(bus)],
       openapi: await readOpenApi(),
     }),
   );

@@ -6,6 +6,7 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { API_VERSION } from "@aiep/contracts";
 import { within } from "../async/wait.ts";
+import type { Bus } from "../bus/bus.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 
@@ -15,6 +16,16 @@ export interface ReadinessCheck {
   readonly check: () => void | Promise<void>;
   /** False: what is wrong is said, and the service is ready all the same. Default true. */
   readonly required?: boolean;
+}
+
+/** Ready means connected. */
+export function busCheck(bus: Pick<Bus, "status">): ReadinessCheck {
+  return {
+    name: "bus",
+    check: () => {
+      if (bus.status !== "connected") throw new Error(`the bus is ${bus.status}`);
+    },
+  };
 }
 
 export interface ProbesDeps {

@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import {
+  busCheck,
   configOrExit,
   connectBus,
   createLogger,
@@ -63,12 +64,7 @@ await runService({
         log,
         telemetry,
         checks: [
-          {
-            name: "bus",
-            check: () => {
-              if (bus.status !== "connected") throw new Error(`the bus is ${bus.status}`);
-            },
-          },
+          busCheck(bus),
           {
             name: "pods",
             check: () => {

@@ -1,4 +1,5 @@
-import type { ErrorCode } from "@aiep/contracts";
+import { type ErrorCode, TOKEN_AUDIENCE } from "@aiep/contracts";
+import { createTokenSigner, unsignedToken } from "@aiep/dev-servers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   type Ground,
@@ -8,7 +9,6 @@ import {
   submission,
   type TaskApi,
 } from "./testing/task-api.ts";
-import { createSigner, unsignedToken } from "./testing/tokens.ts";
 
 let ground: Ground;
 let api: TaskApi;
@@ -125,9 +125,13 @@ describe("a token", () => {
       () => ground.signer.token("ada", { iat: now - 600, exp: now - 400 }),
       "TOKEN_EXPIRED",
     ],
-    ["of a foreign key", () => createSigner().token("ada"), "UNAUTHENTICATED"],
-    ["of a foreign key with another id", () => createSigner("other").token("ada"), "UNAUTHENTICATED"],
-    ["without a signature", () => unsignedToken("ada"), "UNAUTHENTICATED"],
+    ["of a foreign key", () => createTokenSigner(TOKEN_AUDIENCE).token("ada"), "UNAUTHENTICATED"],
+    [
+      "of a foreign key with another id",
+      () => createTokenSigner(TOKEN_AUDIENCE, "other").token("ada"),
+      "UNAUTHENTICATED",
+    ],
+    ["without a signature", () => unsignedToken(TOKEN_AUDIENCE, "ada"), "UNAUTHENTICATED"],
     ["for somebody else's API", () => ground.signer.token("ada", { aud: "elsewhere" }), "UNAUTHENTICATED"],
     ["that lives too long", () => ground.signer.token("ada", { exp: now + 86_400 }), "UNAUTHENTICATED"],
     ["that is garbage", () => "not.a.token", "UNAUTHENTICATED"],

@@ -4,10 +4,16 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { CONSUMERS, type DirectoryInput, STREAMS } from "@aiep/contracts";
-import { freePort, startNats, testDatabase, waitFor } from "@aiep/dev-servers";
+import { CONSUMERS, type DirectoryInput, STREAMS, TOKEN_AUDIENCE } from "@aiep/contracts";
+import {
+  createTokenSigner,
+  freePort,
+  startNats,
+  type TokenSigner,
+  testDatabase,
+  waitFor,
+} from "@aiep/dev-servers";
 import { applyTopology, type Bus, connectBus, createLogger } from "@aiep/service-kit";
-import { createSigner, type Signer } from "../api/testing/tokens.ts";
 
 const me = userInfo();
 
@@ -30,7 +36,7 @@ export const DIRECTORY: DirectoryInput = {
 
 export interface ServiceGround extends AsyncDisposable {
   readonly bus: Bus;
-  readonly signer: Signer;
+  readonly signer: TokenSigner;
   readonly databaseUrl: string;
   /** Logs of the local runtime, in the kubelet's layout. */
   readonly logsDir: string;
@@ -73,7 +79,7 @@ export async function layServiceGround({ natsPassword }: GroundOptions = {}): Pr
   const account = natsPassword === undefined ? {} : { user: "svc", password: natsPassword };
   const bus = opened.use(await connectBus({ url: nats.url, ...account, name: "test", log }));
   await applyTopology(bus, { streams: Object.values(STREAMS), consumers: Object.values(CONSUMERS) });
-  const signer = createSigner();
+  const signer = createTokenSigner(TOKEN_AUDIENCE);
   await writeFile(join(dir, "jwks.json"), signer.jwks);
   await writeFile(join(dir, "directory.yaml"), JSON.stringify(DIRECTORY)); // YAML holds JSON
   for (const name of ["state", "logs", "packages"]) await mkdir(join(dir, name));
@@ -109,7 +115,7 @@ interface ProcessDeps {
   readonly env: Record<string, string>;
   readonly http: number;
   readonly probe: number;
-  readonly signer: Signer;
+  readonly signer: TokenSigner;
 }
 
 async function startProcess({ env, http, probe, signer }: ProcessDeps): Promise<ServiceProcess> {

@@ -9,6 +9,7 @@ import {
   type WorkflowNodeId,
 } from "@aiep/contracts";
 import type { References } from "../domain/values/index.ts";
+import { soleReference } from "./expression.ts";
 import { outputInput, pipelineName, safeNames } from "./names.ts";
 import { type CompileInput, type Inexpressible, RUN_DATE } from "./target.ts";
 
@@ -62,6 +63,15 @@ export function planWorkflow(input: CompileInput): Plan {
     stepName: (id) => planner.stepName(id),
     inexpressible,
   };
+}
+
+/** The parameter or output that a fan-out's expression consists of; a list that has to be computed has none. */
+export function listSource(items: string, { stepName }: Pick<Plan, "stepName">): Source | undefined {
+  const reference = soleReference(items);
+  if (reference === undefined || reference.kind === "item" || reference.path.length > 0) return undefined;
+  return reference.kind === "parameter"
+    ? { kind: "parameter", name: reference.name }
+    : { kind: "output", step: stepName(reference.node), output: reference.output };
 }
 
 const NO_REFERENCES: References = {

@@ -6,12 +6,12 @@ import {
   type RunNodeState,
   type RunNodeView,
   runNodeKey,
-  type WorkflowNode,
 } from "@aiep/contracts";
 import type { Principal } from "@aiep/service-kit";
 import * as z from "zod";
 import { type Decider, mayDecide } from "../components/approval/component.ts";
 import { APPROVAL_ROLES } from "../components/component.ts";
+import { untouchedView } from "../domain/engine/index.ts";
 import type { AttemptRow, JsonObject, NodeRow, RunRecord } from "../store/run-store.ts";
 import { findRun } from "./access.ts";
 import type { OperationDeps } from "./deps.ts";
@@ -61,38 +61,10 @@ async function nodesOf(deps: OperationDeps, run: RunRecord): Promise<readonly Ru
     .toSorted((a, b) => Number(a.final) - Number(b.final) || a.depth - b.depth || a.at - b.at)
     .flatMap(({ definition: node }) => {
       const views = (written.get(node.id) ?? []).map(({ view }) => view);
-      const own = views.find(({ index }) => index === null) ?? waiting(node);
+      const own = views.find(({ index }) => index === null) ?? untouchedView(node);
       const children = views.filter(({ index }) => index !== null);
       return [own, ...children.toSorted((a, b) => (a.index ?? 0) - (b.index ?? 0))];
     });
-}
-
-/** R4. */
-function waiting({ id, name, kind }: WorkflowNode): RunNodeView {
-  return {
-    key: id,
-    node_id: id,
-    index: null,
-    item: null,
-    name,
-    kind,
-    state: "Waiting",
-    reason: null,
-    message: null,
-    failure: null,
-    attempt: 0,
-    task_id: null,
-    child_run_id: null,
-    from_run_id: null,
-    outputs: null,
-    ready_at: null,
-    started_at: null,
-    finished_at: null,
-    retry_at: null,
-    stopping: null,
-    deadline_at: null,
-    on_deadline: null,
-  };
 }
 
 export interface NodeWhole {

@@ -13,9 +13,16 @@ import {
   STREAMS,
   type TaskDetail,
   type TaskId,
+  TOKEN_AUDIENCE,
   taskDetail,
 } from "@aiep/contracts";
-import { type NatsServer, startNats, testDatabase } from "@aiep/dev-servers";
+import {
+  createTokenSigner,
+  type NatsServer,
+  startNats,
+  type TokenSigner,
+  testDatabase,
+} from "@aiep/dev-servers";
 import {
   applyTopology,
   CommitQueue,
@@ -43,7 +50,6 @@ import { openOrm } from "../../store/orm.ts";
 import { createTaskStore } from "../../store/sql-task-store.ts";
 import type { TaskStore } from "../../store/task-store.ts";
 import { registerApi } from "../api.ts";
-import { createSigner, type Signer } from "./tokens.ts";
 
 const DIRECTORY: DirectoryInput = {
   users: [
@@ -88,7 +94,7 @@ export interface Ground extends AsyncDisposable {
   readonly databaseUrl: string;
   readonly nats: NatsServer;
   readonly dir: string;
-  readonly signer: Signer;
+  readonly signer: TokenSigner;
 }
 
 export async function layGround(): Promise<Ground> {
@@ -97,7 +103,7 @@ export async function layGround(): Promise<Ground> {
   const nats = stack.use(await startNats());
   const dir = await mkdtemp(join(tmpdir(), "aiep-task-api-"));
   stack.defer(async () => await rm(dir, { recursive: true, force: true }));
-  const signer = createSigner();
+  const signer = createTokenSigner(TOKEN_AUDIENCE);
   await writeFile(join(dir, "jwks.json"), signer.jwks);
   return {
     databaseUrl: database.url,

@@ -7,8 +7,7 @@
  * `{{` inside a manifest is escaped, inside a value it is refused.
  */
 import type { WorkflowNode } from "@aiep/contracts";
-import { soleReference } from "../expression.ts";
-import { type Plan, planWorkflow, type Source, type Step } from "../plan.ts";
+import { listSource, type Plan, planWorkflow, type Source, type Step } from "../plan.ts";
 import {
   type Compiled,
   type CompileInput,
@@ -83,7 +82,8 @@ export function compileToArgo(input: CompileInput): Compiled<ArgoWorkflow> {
 }
 
 class Writer {
-  readonly templates: ArgoTemplate[] = [];
+  /** By name: steps of their own, and the two that several tasks may share. */
+  readonly #templates = new Map<string, ArgoTemplate>();
   readonly inexpressible: Inexpressible[] = [];
   readonly #input: CompileInput;
   readonly #plan: Plan;
@@ -156,8 +156,12 @@ class Writer {
     return tasks;
   }
 
+  get templates(): readonly ArgoTemplate[] {
+    return [...this.#templates.values()];
+  }
+
   #use(template: ArgoTemplate): void {
-    if (!this.templates.some(({ name }) => name === template.name)) this.templates.push(template);
+    this.#templates.set(template.name, template);
   }
 
   #task(step: Step, depends: string | undefined): ArgoTask {
@@ -258,14 +262,8 @@ class Writer {
     const items = node.for_each?.items;
     if (items === undefined) return {};
     if (typeof items !== "string") return { withItems: items };
-    const reference = soleReference(items);
-    if (reference !== undefined && reference.kind !== "item" && reference.path.length === 0) {
-      const source: Source =
-        reference.kind === "parameter"
-          ? { kind: "parameter", name: reference.name }
-          : { kind: "output", step: this.#plan.stepName(reference.node), output: reference.output };
-      return { withParam: this.#value(source, node) };
-    }
+    const source = listSource(items, this.#plan);
+    if (source !== undefined) return { withParam: this.#value(source, node) };
     this.#refuse(
       node,
       "for_each/items",

@@ -121,8 +121,11 @@ export function inOrder(steps: readonly Step[]): Step[] {
   const waiting = new Map(steps.map((step) => [step.name, step.upstreams.length]));
   const downstreams = new Map<string, Step[]>();
   for (const step of steps) {
-    for (const upstream of step.upstreams)
-      downstreams.set(upstream, [...(downstreams.get(upstream) ?? []), step]);
+    for (const upstream of step.upstreams) {
+      const below = downstreams.get(upstream);
+      if (below === undefined) downstreams.set(upstream, [step]);
+      else below.push(step);
+    }
   }
   const ready = steps.filter((step) => step.upstreams.length === 0);
   for (const step of ready) {

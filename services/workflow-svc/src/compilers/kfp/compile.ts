@@ -6,26 +6,22 @@
  * placeholder names is passed. K3 a task's display name is its key, or consumers of it are not found (kfp-backend 4).
  */
 import type { WorkflowNode } from "@aiep/contracts";
-import { soleReference } from "../expression.ts";
-import { type Plan, planWorkflow, type Source, type Step } from "../plan.ts";
+import { listSource, type Plan, planWorkflow, type Source, type Step } from "../plan.ts";
 import {
   type Compiled,
   type CompileInput,
   type Inexpressible,
   MANIFEST_FILE,
-  MANIFEST_FOLDER,
   nodeManifest,
   RUN_DATE,
-  RUNNER_COMMAND,
-  RUNNER_RESOURCES,
 } from "../target.ts";
 import { kfpCondition } from "./condition.ts";
+import { container, platform, secretName } from "./executors.ts";
 import { kfpLimits } from "./limits.ts";
 import type {
   ArtifactDefinition,
   ArtifactSource,
   Component,
-  ContainerSpec,
   ParameterDefinition,
   ParameterSource,
   PipelineSpec,
@@ -80,8 +76,6 @@ export function compileToKfp(input: CompileInput): KfpPipeline {
     inexpressible: [...plan.inexpressible, ...kfpLimits(definition, plan), ...writer.inexpressible],
   };
 }
-
-const secretName = (plan: Plan, { name }: Step) => `${plan.name}-${name}`;
 
 class Writer {
   readonly components: Record<string, Component> = {};
@@ -205,8 +199,7 @@ class Writer {
   } {
     const items = node.for_each?.items ?? [];
     if (typeof items !== "string") return { items: { raw: JSON.stringify(items) }, inputs: {} };
-    const reference = soleReference(items);
-    const source = reference && this.#listSource(reference);
+    const source = listSource(items, this.#plan);
     if (source === undefined) {
       this.inexpressible.push({
         severity: "refusal",
@@ -217,13 +210,6 @@ class Writer {
       return { items: { raw: "[]" }, inputs: {} };
     }
     return { items: { inputParameter: "items" }, inputs: { items: this.#bind(source) } };
-  }
-
-  #listSource(reference: NonNullable<ReturnType<typeof soleReference>>): Source | undefined {
-    if (reference.kind === "item" || reference.path.length > 0) return undefined;
-    return reference.kind === "parameter"
-      ? { kind: "parameter", name: reference.name }
-      : { kind: "output", step: this.#plan.stepName(reference.node), output: reference.output };
   }
 
   /** A call of `comp-<name>` with the step's inputs bound by `bind`; an input bound to nothing is left out. */
@@ -351,66 +337,4 @@ function constantType(value: unknown): ParameterDefinition["parameterType"] {
   if (typeof value === "boolean") return "BOOLEAN";
   if (typeof value === "string") return "STRING";
   return Array.isArray(value) ? "LIST" : "STRUCT";
-}
-
-function container({ runnerImage }: CompileInput, step: Step): ContainerSpec {
-  const inputs = [...step.inputs.keys()].flatMap((name) => [
-    "--input",
-    `${name}={{$.inputs.parameters['${name}']}}`,
-  ]);
-  const outputs = step.outputs.flatMap(({ name }) => [
-    "--output",
-    `${name}={{$.outputs.parameters['${name}'].output_file}}`,
-  ]);
-  const inputDirectories = step.directories.flatMap(({ input, path }) => [
-    "--input-directory",
-    `${path}={{$.inputs.artifacts['${input}'].path}}`,
-  ]);
-  const outputDirectories = step.node.output_directories.flatMap(({ name, path }) => [
-    "--output-directory",
-    `${path}={{$.outputs.artifacts['${name}'].path}}`,
-  ]);
-  return {
-    image: runnerImage,
-    command: [RUNNER_COMMAND],
-    args: [
-      "--type",
-      step.node.kind,
-      "--manifest",
-      `${MANIFEST_FOLDER}/${MANIFEST_FILE}`,
-      ...inputs,
-      ...outputs,
-      ...inputDirectories,
-      ...outputDirectories,
-    ],
-    resources: {
-      resourceCpuRequest: RUNNER_RESOURCES.cpu,
-      resourceMemoryRequest: RUNNER_RESOURCES.memory,
-      resourceMemoryLimit: RUNNER_RESOURCES.memory,
-    },
-  };
-}
-
-function platform({ definition }: CompileInput, plan: Plan): PlatformSpec {
-  const limit = definition.options.run_timeout_seconds;
-  const executors = [...plan.steps, ...plan.finally].map((step) => {
-    const { run_timeout_seconds: timeout } = step.node;
-    return [
-      `exec-${step.name}`,
-      {
-        secretAsVolume: [
-          { secretName: secretName(plan, step), mountPath: MANIFEST_FOLDER, optional: false as const },
-        ],
-        ...(timeout === undefined ? {} : { activeDeadlineSeconds: Math.ceil(timeout) }),
-      },
-    ] as const;
-  });
-  return {
-    platforms: {
-      kubernetes: {
-        deploymentSpec: { executors: Object.fromEntries(executors) },
-        ...(limit === undefined ? {} : { pipelineConfig: { activeDeadlineSeconds: Math.ceil(limit) } }),
-      },
-    },
-  };
 }

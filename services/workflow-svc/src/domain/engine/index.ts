@@ -4,4 +4,4 @@ export { buildRunGraph } from "./graph.ts";
 export type { BaseNode, Fact, Outputs, RunColumns, RunGraph } from "./model.ts";
 export { statusEvents } from "./replay.ts";
 export { newRun, type Run } from "./run.ts";
-export { nodeView, rebuild, runColumns } from "./view.ts";
+export { nodeView, rebuild, runColumns, untouchedView } from "./view.ts";

@@ -2,7 +2,7 @@
  * States as rows and events show them (contracts: `runNode`, `RunStatusData`), and a run read from them again. Each is the
  * other's inverse, which property tests hold it to.
  */
-import type { RunNodeView, WorkflowNodeId } from "@aiep/contracts";
+import type { RunNodeView, WorkflowNode, WorkflowNodeId } from "@aiep/contracts";
 import type {
   EndedNodeState,
   Ms,
@@ -18,16 +18,16 @@ import { addChild, derive, emptyRun, type Run, type Slot } from "./run.ts";
 const iso = (at: Ms | null): string | null => (at === null ? null : new Date(at).toISOString());
 const ms = (at: string | null): Ms | null => (at === null ? null : Date.parse(at));
 
-/** The node as its row and its events show it. */
-export function nodeView({ key, node, child, state }: NodeRecord): RunNodeView {
-  const view: RunNodeView = {
-    key,
-    node_id: node.definition.id,
-    index: child?.index ?? null,
-    item: child?.item ?? null,
-    name: node.definition.name,
-    kind: node.definition.kind,
-    state: state.state,
+/** A node that nothing happened to yet: its row and its events are still to come. */
+export function untouchedView({ id, name, kind }: WorkflowNode): RunNodeView {
+  return {
+    key: id,
+    node_id: id,
+    index: null,
+    item: null,
+    name,
+    kind,
+    state: "Waiting",
     reason: null,
     message: null,
     failure: null,
@@ -43,6 +43,17 @@ export function nodeView({ key, node, child, state }: NodeRecord): RunNodeView {
     stopping: null,
     deadline_at: null,
     on_deadline: null,
+  };
+}
+
+/** The node as its row and its events show it. */
+export function nodeView({ key, node, child, state }: NodeRecord): RunNodeView {
+  const view: RunNodeView = {
+    ...untouchedView(node.definition),
+    key,
+    index: child?.index ?? null,
+    item: child?.item ?? null,
+    state: state.state,
   };
   switch (state.state) {
     case "Waiting":
