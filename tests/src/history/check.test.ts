@@ -17,7 +17,16 @@ const GOOD: History = {
   ],
   expected: new Map([["k1", { lines: 2, end: "Succeeded" }]]),
   tasks: [
-    { id: "t1", key: "k1", version: 3, state: "Succeeded", nodeStates: ["Succeeded"], stopRequested: false },
+    {
+      id: "t1",
+      key: "k1",
+      version: 3,
+      state: "Succeeded",
+      reason: "Completed",
+      message: "",
+      nodeStates: ["Succeeded"],
+      stopRequested: false,
+    },
   ],
   outbox: events.map((each) => ({ ...each, published: true })),
   stream: events,

@@ -30,7 +30,7 @@ function* acceptedIsKept({ accepted, tasks, expected }: History): Generator<stri
     if (task === undefined) yield `${key} was accepted as ${taskId}, which is not there`;
     else if (!isTerminal(task.state)) yield `${key} never ended: it is ${task.state}`;
     else if (!task.stopRequested && expected.has(key) && task.state !== expected.get(key)?.end)
-      yield `${key} ended ${task.state} instead of ${expected.get(key)?.end}`;
+      yield `${key} ended ${task.state} instead of ${expected.get(key)?.end}: ${task.reason}, ${task.message}`;
   }
 }
 

@@ -13,6 +13,8 @@ export interface TaskFact {
   readonly key: string;
   readonly version: number;
   readonly state: TaskState;
+  readonly reason: string;
+  readonly message: string;
   readonly nodeStates: readonly NodeState[];
   readonly stopRequested: boolean;
 }

@@ -19,6 +19,8 @@ interface TaskRow {
   name: string;
   version: number;
   state: string;
+  reason: string;
+  message: string;
   nodes: string;
   stopped: number;
   unsettled: number;
@@ -26,13 +28,15 @@ interface TaskRow {
 
 async function readTasks(pool: SqlPool): Promise<(TaskFact & { readonly settled: boolean })[]> {
   const rows = await pool.query<TaskRow>(
-    "SELECT id, name, version, state, nodes, stop_requested_at IS NOT NULL AS stopped, unsettled FROM tasks ORDER BY seq",
+    "SELECT id, name, version, state, reason, message, nodes, stop_requested_at IS NOT NULL AS stopped, unsettled FROM tasks ORDER BY seq",
   );
   return rows.map((row) => ({
     id: row.id,
     key: row.name,
     version: row.version,
     state: taskState.parse(row.state),
+    reason: row.reason,
+    message: row.message,
     nodeStates: (JSON.parse(row.nodes) as { state: string }[]).map(({ state }) => nodeState.parse(state)), // a JSON column of ours
     stopRequested: row.stopped === 1,
     settled: row.unsettled === 0,

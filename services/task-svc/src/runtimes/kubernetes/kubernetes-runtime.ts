@@ -92,6 +92,7 @@ export class KubernetesRuntime implements Runtime {
     const cache = new WorkloadCache({
       changed: (key) => this.#reports.moved(key),
       suspectedGone: (_key, job) => this.#background(async () => await this.#looker.confirmGone(job)),
+      now,
     });
     this.#client = client;
     this.#cache = cache;
@@ -235,13 +236,14 @@ export class KubernetesRuntime implements Runtime {
   #observeKnown(key: string): Observation | undefined {
     const entry = this.#cache.entries.get(key);
     if (entry?.job === undefined || !this.#retention.isKnown(entry)) return undefined;
-    const { job, ref, pods, events, podGroup, queued } = entry;
+    const { job, endHeardAt, ref, pods, events, podGroup, queued } = entry;
     const planned = plan.parse(JSON.parse(job.metadata.annotations[ANNOTATIONS.plan] ?? "null"));
     const own = [...pods.values()].filter(({ pod }) => pod.metadata.namespace === job.metadata.namespace);
     const stop = this.#stops.of(key);
     const now = this.#deps.now();
     const rooms = this.#rooms.known;
-    const seen = observe({ ref, plan: planned, job, stop, pods: own, events, podGroup, queued, rooms, now });
+    const told = { pods: own, events, podGroup, queued, rooms };
+    const seen = observe({ ref, plan: planned, job, endHeardAt, stop, ...told, now });
     if (seen.waiting?.reason === "Unschedulable") this.#rooms.want(key);
     return planned.leaves === true ? this.#outputs.complete(seen) : seen;
   }

@@ -11,6 +11,7 @@ import type { JobKind } from "./job-place.ts";
 import { keyOf, refOfName } from "./names.ts";
 import type { SeenPod } from "./observe/observe.ts";
 import {
+  endOf,
   event,
   type Job,
   job,
@@ -25,6 +26,8 @@ import {
 export interface Entry {
   readonly ref: WorkloadRef;
   job: Job | undefined;
+  /** When this process first heard that the job has ended. */
+  endHeardAt: Date | undefined;
   podGroup: PodGroup | undefined;
   queued: Queued | undefined;
   readonly pods: Map<string, SeenPod>;
@@ -34,6 +37,7 @@ export interface Entry {
 export interface WorkloadCacheDeps {
   readonly changed: (key: string) => void;
   readonly suspectedGone: (key: string, job: Job) => void;
+  readonly now: () => Date;
 }
 
 const MAX_EVENTS = 30;
@@ -108,6 +112,9 @@ export class WorkloadCache {
     const parsed = { ...job.parse(object), kind };
     const entry = this.entryOf(parsed.metadata.name);
     if (entry === undefined) return undefined;
+    if (entry.job?.metadata.uid !== parsed.metadata.uid) entry.endHeardAt = undefined;
+    const { failed, succeeded } = endOf(parsed);
+    if (failed !== undefined || succeeded !== undefined) entry.endHeardAt ??= this.deps.now();
     entry.job = parsed;
     this.moved(keyOf(entry.ref));
     return keyOf(entry.ref);
@@ -169,6 +176,7 @@ export class WorkloadCache {
     const entry: Entry = {
       ref,
       job: undefined,
+      endHeardAt: undefined,
       podGroup: undefined,
       queued: undefined,
       pods: new Map(),

@@ -16,11 +16,13 @@ interface NodeInput {
   readonly node: PlannedNode;
   readonly seen: SeenPod | undefined;
   readonly end: JobEnd;
+  /** Worker-0 has succeeded: then the others may be ended by the operator, whether or not the job's end is heard (O5). */
+  readonly decided: boolean;
   readonly stop: StopOrder | undefined;
   readonly plan: Plan;
 }
 
-const DECIDING_NODE = "worker-0";
+export const DECIDING_NODE = "worker-0";
 
 type Outcome = Omit<NodeObservation, "name" | "role" | "index">;
 interface Why {
@@ -56,6 +58,7 @@ function outcomeOf(input: NodeInput): Outcome {
   const now: Outcome = started === undefined ? pending : { ...pending, state: "Running", startedAt: started };
   if (stop !== undefined) return seen.gone ? { ...now, state: "Stopped" } : now;
   const leaving = seen.gone || (started === undefined && pod.metadata.deletionTimestamp !== null);
+  if (leaving && input.decided) return leftBehind(now);
   if (leaving && end.kind === "succeeded") return overWithJob(input, end, now);
   if (seen.gone && end.kind === "failed") return now; // see withFailure
   if (lost !== undefined) return { ...now, state: "Failed", ...lost };
@@ -81,7 +84,7 @@ function prepareFailure(container: string): string {
     : `refused LaunchFailed The init container ${container}, added by the cluster, failed.`;
 }
 
-function ended({ stop, end }: NodeInput, pod: Pod, ran: Terminated & { own: boolean }): Outcome {
+function ended({ stop, end, decided }: NodeInput, pod: Pod, ran: Terminated & { own: boolean }): Outcome {
   const refusal = refusalOf(ran);
   const finishedAt = ran.finishedAt;
   const base: Outcome = { ...pending, startedAt: ran.own ? ran.startedAt : null, finishedAt };
@@ -90,7 +93,7 @@ function ended({ stop, end }: NodeInput, pod: Pod, ran: Terminated & { own: bool
   const stopped = stop !== undefined && !(finishedAt !== null && finishedAt.getTime() < secondOf(stop.at));
   if (stopped) return { ...base, state: "Stopped", exitCode };
   if (exitCode === 0) return { ...base, state: "Succeeded", exitCode };
-  if (end.kind === "succeeded" && exitCode !== null && endedOnRequest(pod, ran))
+  if ((decided || end.kind === "succeeded") && exitCode !== null && endedOnRequest(pod, ran))
     return { ...leftBehind(base), exitCode };
   if (refusal !== undefined) {
     // The command did run, and what it left was refused.
@@ -194,13 +197,13 @@ function endedOnRequest({ metadata }: Pod, { finishedAt, exitCode }: Terminated)
   return finishedAt.getTime() > requestedAt;
 }
 
-/** Nobody saw the node's end, and nobody will: a job succeeds exactly when its worker-0 has. */
+/** Nobody saw the node's end, and nobody will: a job succeeds exactly when its worker-0 has. Worker-0's comes first. */
 function overWithJob(
-  { node }: NodeInput,
+  { node, decided }: NodeInput,
   { at }: Extract<JobEnd, { kind: "succeeded" }>,
   outcome: Outcome,
 ): Outcome {
-  if (node.name !== DECIDING_NODE) return leftBehind(outcome);
+  if (node.name !== DECIDING_NODE) return decided ? leftBehind(outcome) : outcome;
   return { ...outcome, state: "Succeeded", exitCode: 0, finishedAt: at };
 }
 

@@ -24,6 +24,7 @@ function facts(mode: "Standalone" | "DDP" | "PS-Worker", changes: Partial<Facts>
     ref: workloadIn(mode),
     plan: planIn(mode),
     job: jobIn(mode),
+    endHeardAt: undefined,
     stop: undefined,
     pods: [],
     events: [],
@@ -414,23 +415,26 @@ describe("running and succeeded", () => {
 
   describe("O5: a job's end that is heard of before its pods'", () => {
     const just = (type: string, reason = "") => ({ ...condition(type, reason), lastTransitionTime: LATER });
+    const endHeardAt = new Date(LATER);
     const later = new Date(new Date(LATER).getTime() + 60_000);
 
     test("waits for what the pods have to tell", () => {
       const failed = jobIn("Standalone", [just("Failed", "BackoffLimitExceeded")]);
       const pods = [here(podOf({ status: running("Standalone") }))];
-      expect(states(observe(facts("Standalone", { job: failed, pods })))).toEqual(["worker-0 Running"]);
-      expect(states(observe(facts("Standalone", { job: failed })))).toEqual(["worker-0 Pending"]);
+      expect(states(observe(facts("Standalone", { job: failed, endHeardAt, pods })))).toEqual([
+        "worker-0 Running",
+      ]);
+      expect(states(observe(facts("Standalone", { job: failed, endHeardAt })))).toEqual(["worker-0 Pending"]);
       const succeeded = jobIn("DDP", [just("Succeeded")]);
       const nothing = ["worker-0 Pending", "worker-1 Pending", "worker-2 Pending"];
-      expect(states(observe(facts("DDP", { job: succeeded })))).toEqual(nothing);
+      expect(states(observe(facts("DDP", { job: succeeded, endHeardAt })))).toEqual(nothing);
     });
 
     test("counts when they never tell: a job succeeds exactly when its worker-0 has", () => {
       const job = jobIn("DDP", [just("Succeeded")]);
       const master = podOf({ mode: "DDP", replica: "master-0", status: running("DDP") });
       for (const pods of [[], [gone(master)]]) {
-        const { nodes } = observe(facts("DDP", { job, pods, now: later }));
+        const { nodes } = observe(facts("DDP", { job, endHeardAt, pods, now: later }));
         expect(nodes).toMatchObject([
           { state: "Succeeded", exitCode: 0, finishedAt: new Date(LATER) },
           { state: "Stopped" },

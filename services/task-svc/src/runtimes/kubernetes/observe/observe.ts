@@ -10,14 +10,15 @@
  * O3 A node is its first pod. One that the operator makes anew after somebody deleted the first cannot join, and is not it.
  * O4 Once a stop is ordered, what ends later is Stopped; what is not there any more too (I9).
  * O5 Job and pods come over watches of their own, in any order: a job's end counts only when its pods have nothing more
- *    to tell, or had their time.
+ *    to tell, or had their time; and what the operator does to the other pods after worker-0 succeeded may be heard before
+ *    the job's end is.
  */
 import type { NodeName, TaskReason } from "@aiep/contracts";
 import type { NodeObservation, Observation, WorkloadRef } from "../../../domain/runtime.ts";
 import { nodeOfPod } from "../names.ts";
-import { nodesOf, type Plan, type StopOrder } from "../plan.ts";
-import { type JobEnd, observeNode, short, withFailure } from "./node.ts";
-import { holds, type Job, type KubeEvent, type Pod, type PodGroup, type Queued } from "./resources.ts";
+import { nodesOf, type Plan, type PlannedNode, type StopOrder } from "../plan.ts";
+import { DECIDING_NODE, type JobEnd, observeNode, short, withFailure } from "./node.ts";
+import { endOf, holds, type Job, type KubeEvent, type Pod, type PodGroup, type Queued } from "./resources.ts";
 import type { Room } from "./room.ts";
 import { waitingOfJob, waitingOfPod } from "./waiting.ts";
 
@@ -31,6 +32,8 @@ export interface Facts {
   readonly ref: WorkloadRef;
   readonly plan: Plan;
   readonly job: Job;
+  /** When we first heard that the job has ended: after an outage long after it did. */
+  readonly endHeardAt: Date | undefined;
   readonly stop: StopOrder | undefined;
   readonly pods: readonly SeenPod[];
   /** Warnings about the job and its pods, oldest first. */
@@ -42,19 +45,24 @@ export interface Facts {
   readonly now: Date;
 }
 
-/** So long after a job's end its pods are waited for, if they have not told theirs (O5). */
+/** So long after a job's end was heard its pods are waited for, if they have not told theirs (O5). */
 const SETTLE_MS = 10_000;
 
 export function observe(facts: Facts): Extract<Observation, { kind: "present" }> {
   const pods = podsByNode(facts);
-  const end = endOfJob(facts.job, facts.now);
-  const own = nodesOf(facts.plan).map((node): NodeObservation => {
+  const end = endOfJob(facts);
+  const observeOne = (node: PlannedNode, decided: boolean): NodeObservation => {
     const seen = pods.get(node.name);
-    const observed = observeNode({ node, seen, end, stop: facts.stop, plan: facts.plan });
+    const observed = observeNode({ node, seen, end, decided, stop: facts.stop, plan: facts.plan });
     if (observed.state !== "Pending" || seen === undefined) return observed;
     const why = waitingOfPod({ node, seen, facts });
     return why === undefined ? observed : { ...observed, ...why };
-  });
+  };
+  const planned = nodesOf(facts.plan);
+  const decided = planned.some(
+    (node) => node.name === DECIDING_NODE && observeOne(node, false).state === "Succeeded",
+  );
+  const own = planned.map((node) => observeOne(node, decided && node.name !== DECIDING_NODE));
   const told = facts.stop === undefined ? withFailure(own, pods, end, facts.plan) : own;
   const nodes = evictedFromQueue(told, facts.queued);
   return { kind: "present", ref: facts.ref, nodes, waiting: whyWaiting(facts, nodes, pods) };
@@ -86,16 +94,12 @@ function podsByNode({ plan, job, pods }: Facts): ReadonlyMap<NodeName, SeenPod> 
 
 const createdAt = ({ pod }: SeenPod): number => pod.metadata.creationTimestamp?.getTime() ?? 0;
 
-function endOfJob({ status: { conditions } }: Job, now: Date): JobEnd {
-  const failed = holds(conditions, "Failed") ?? holds(conditions, "FailureTarget");
-  const succeeded =
-    holds(conditions, "Succeeded") ??
-    holds(conditions, "Complete") ??
-    holds(conditions, "SuccessCriteriaMet");
-  const at = (failed ?? succeeded)?.lastTransitionTime ?? null;
-  const fresh = at !== null && now.getTime() - at.getTime() < SETTLE_MS;
+function endOfJob({ job, endHeardAt, now }: Facts): JobEnd {
+  const { failed, succeeded } = endOf(job);
+  const fresh = endHeardAt !== undefined && now.getTime() - endHeardAt.getTime() < SETTLE_MS;
   if (failed !== undefined) return { kind: "failed", reason: failed.reason, message: failed.message, fresh };
-  return succeeded === undefined ? { kind: "open" } : { kind: "succeeded", at, fresh };
+  if (succeeded === undefined) return { kind: "open" };
+  return { kind: "succeeded", at: succeeded.lastTransitionTime, fresh };
 }
 
 /** The first that is most in the way: the job's own trouble, then the worst of the pods'. */

@@ -148,3 +148,17 @@ export function holds(
 ): z.infer<typeof condition> | undefined {
   return conditions.find((each) => each.type === type && each.status === "True");
 }
+
+type Condition = z.infer<typeof condition>;
+
+/** How the job ended, or is about to: batch Jobs decide before their pods are gone. */
+export function endOf({ status: { conditions } }: Job): {
+  readonly failed: Condition | undefined;
+  readonly succeeded: Condition | undefined;
+} {
+  const first = (...types: string[]) => types.map((type) => holds(conditions, type)).find(Boolean);
+  return {
+    failed: first("Failed", "FailureTarget"),
+    succeeded: first("Succeeded", "Complete", "SuccessCriteriaMet"),
+  };
+}

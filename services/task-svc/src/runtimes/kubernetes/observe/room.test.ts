@@ -56,6 +56,7 @@ describe("room", () => {
       ref: workloadIn("Standalone"),
       plan: planIn("Standalone"),
       job: jobIn("Standalone"),
+      endHeardAt: undefined,
       stop: undefined,
       pods: [{ pod: podOf({ status: unscheduled(said) }), gone: false }],
       events: [],

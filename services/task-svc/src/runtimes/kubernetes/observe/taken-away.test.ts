@@ -24,6 +24,7 @@ function nodesOf(changes: Partial<Facts>) {
     ref: workloadIn("DDP"),
     plan: planIn("DDP"),
     job: jobIn("DDP"),
+    endHeardAt: undefined,
     stop: undefined,
     pods: [],
     events: [],
@@ -49,6 +50,37 @@ test.each([
   const worker = askedToGo("worker-0", ended("DDP", exitCode), seconds);
   const others = here("worker-1", ended("DDP", 0));
   expect(nodesOf({ job: succeeded, pods: [master, worker, others] })[1]).toEqual(expected);
+});
+
+describe("the job's end is heard after its pods, as when both are listed anew after an outage", () => {
+  test("a worker that is gone after worker-0 succeeded was ended by the operator", () => {
+    const gone = { ...here("worker-0", running("DDP")), gone: true };
+    const terminated = askedToGo("worker-1", ended("DDP", 143), -1);
+    expect(nodesOf({ pods: [master, gone, terminated] })).toEqual([
+      ["Succeeded", 0, null],
+      ["Stopped", null, null],
+      ["Stopped", 143, null],
+    ]);
+  });
+
+  test("a worker that is gone while worker-0 runs was removed from outside", () => {
+    const gone = { ...here("worker-0", running("DDP")), gone: true };
+    expect(nodesOf({ pods: [here("master-0", running("DDP")), gone] })[1]).toEqual([
+      "Failed",
+      null,
+      "RemovedFromOutside",
+    ]);
+  });
+});
+
+test("the pods' end is heard after the job's: worker-0 comes first, the others are not taken for failures", () => {
+  const master = here("master-0", running("DDP"));
+  const gone = { ...here("worker-0", running("DDP")), gone: true };
+  expect(nodesOf({ job: succeeded, pods: [master, gone] }).map(([state]) => state)).toEqual([
+    "Running",
+    "Running",
+    "Pending",
+  ]);
 });
 
 describe("after one node has failed", () => {
