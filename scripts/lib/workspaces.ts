@@ -7,6 +7,7 @@ export const workspaces: Readonly<Record<string, string>> = {
   "task-svc": "services/task-svc",
   "log-svc": "services/log-svc",
   "workflow-svc": "services/workflow-svc",
+  "scheduler-bridge": "services/scheduler-bridge",
   aiepctl: "apps/aiepctl",
   "deploy-local": "deploy/local",
   house: "scripts",

@@ -209,6 +209,20 @@ export {
 } from "./task/task-file-yaml.ts";
 export { nearest } from "./text/nearest.ts";
 export {
+  addDays,
+  businessDate,
+  type Day,
+  daysInMonth,
+  formatDay,
+  formatDayWithDashes,
+  formatMonth,
+  hourOf,
+  isTimeZone,
+  monthIndex,
+  monthOf,
+  parseDay,
+} from "./time/calendar.ts";
+export {
   CONSUMERS,
   type ConsumerDefinition,
   STREAMS,

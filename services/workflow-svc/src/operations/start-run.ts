@@ -5,18 +5,16 @@
  *    from the command's, so that a second delivery finds the first one's run. S2 A refusal writes nothing. S3 A changed draft is
  *    frozen in the run's own transaction. S4 Version, parameters and business date are frozen here; nothing later changes them.
  */
-import { createHash } from "node:crypto";
 import {
   AiepError,
   DRAFT,
-  hexId,
   type RunId,
   type RunOrigin,
   runId,
   type StartRunBody,
   type WorkflowDefinition,
 } from "@aiep/contracts";
-import { type Principal, randomHex, requireMember, type Sql } from "@aiep/service-kit";
+import { type Principal, randomHex, requireMember, runIdOfCommand, type Sql } from "@aiep/service-kit";
 import {
   draftChanged,
   type Experiment,
@@ -224,9 +222,4 @@ function dateOf(
       errors: [{ pointer: "/run_date", code: "WRONG_TYPE", detail: `${asked} is no day of the calendar.` }],
     });
   return asked;
-}
-
-/** S1. */
-export function runIdOfCommand(commandId: string): RunId {
-  return runId.parse(hexId(createHash("sha256").update(`run of command ${commandId}`).digest()));
 }

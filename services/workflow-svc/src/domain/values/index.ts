@@ -5,10 +5,10 @@
  *   scope.ts           what may be read, and what is read
  *   parameters.ts      declared parameters against what a caller gives
  *   template.ts        the grammar of `${…}` and what a name means; resolve.ts puts values in; texts.ts walks a manifest
- *   time-variables.ts  the `${run_date}` family; calendar.ts the days below it and the rule for "yesterday"
+ *   time-variables.ts  the `${run_date}` family; the days below it and the rule for "yesterday" are the contracts'
  *   expression.ts      CEL; expression-references.ts what it reads; expression-cost.ts what it may cost
  */
-export { businessDate, hourOf, isTimeZone, parseDay } from "./calendar.ts";
+export { businessDate, hourOf, isTimeZone, parseDay } from "@aiep/contracts";
 export { compileExpression, type Evaluation, type Expression } from "./expression.ts";
 export { checkParameter, resolveParameters, sameJson } from "./parameters.ts";
 export { resolveManifest, resolveText } from "./resolve.ts";

@@ -1,6 +1,6 @@
+import { addDays, businessDate, daysInMonth, formatDay, hourOf, isTimeZone, parseDay } from "@aiep/contracts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { addDays, businessDate, daysInMonth, formatDay, hourOf, isTimeZone, parseDay } from "./calendar.ts";
 import { isTimeVariable, type TimeFacts, timeVariable, timeVariableNames } from "./time-variables.ts";
 
 const facts = (date: string, more: Partial<TimeFacts> = {}): TimeFacts => ({

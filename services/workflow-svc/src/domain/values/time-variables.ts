@@ -16,7 +16,7 @@ import {
   monthIndex,
   monthOf,
   parseDay,
-} from "./calendar.ts";
+} from "@aiep/contracts";
 import type { RunScope, TimeDialect } from "./scope.ts";
 
 /** D, T, the month before T's, or `mon`: the month of D or T, by dialect. */
