@@ -2,6 +2,7 @@
 export const workspaces: Readonly<Record<string, string>> = {
   contracts: "libs/contracts",
   "service-kit": "libs/service-kit",
+  expressions: "libs/expressions",
   kube: "libs/kube",
   "dev-servers": "libs/dev-servers",
   "task-svc": "services/task-svc",

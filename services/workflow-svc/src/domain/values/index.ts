@@ -6,10 +6,11 @@
  *   parameters.ts      declared parameters against what a caller gives
  *   template.ts        the grammar of `${…}` and what a name means; resolve.ts puts values in; texts.ts walks a manifest
  *   time-variables.ts  the `${run_date}` family; the days below it and the rule for "yesterday" are the contracts'
- *   expression.ts      CEL; expression-references.ts what it reads; expression-cost.ts what it may cost
+ *   expression.ts      CEL, bounded by @aiep/expressions; expression-references.ts what it reads
  */
-export { businessDate, hourOf, isTimeZone, parseDay } from "@aiep/contracts";
-export { compileExpression, type Evaluation, type Expression } from "./expression.ts";
+export { businessDate, holdsUnresolved, hourOf, isTimeZone, parseDay } from "@aiep/contracts";
+export type { Evaluation } from "@aiep/expressions";
+export { compileExpression, type Expression } from "./expression.ts";
 export { checkParameter, resolveParameters, sameJson } from "./parameters.ts";
 export { resolveManifest, resolveText } from "./resolve.ts";
 export type {
@@ -27,5 +28,5 @@ export {
   type Variable,
   type Vocabulary,
 } from "./template.ts";
-export { holdsUnresolved, type Path, type ScriptFields, scriptFields, visitTexts } from "./texts.ts";
+export { type Path, type ScriptFields, scriptFields, visitTexts } from "./texts.ts";
 export { isTimeVariable } from "./time-variables.ts";

@@ -2,10 +2,9 @@
  * Run parameters: what a workflow declares, what a caller gives, frozen for the run. A scheduler that left its own variable
  * in a value (`${run_mon_end}`) is told so: such a value is never used (D27).
  */
-import { nearest, type WorkflowParameter } from "@aiep/contracts";
+import { holdsUnresolved, nearest, type WorkflowParameter } from "@aiep/contracts";
 import { asText } from "./resolve.ts";
 import type { Json, Resolved, ValueProblem } from "./scope.ts";
-import { holdsUnresolved } from "./texts.ts";
 
 export const MAX_PARAMETER_BYTES = 64 * 1024;
 

@@ -46,18 +46,3 @@ export function visitTexts(
     return text;
   });
 }
-
-/** Whether any text inside, keys included, still holds `${`. */
-export function holdsUnresolved(value: Json): boolean {
-  const open: Json[] = [value];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (typeof next === "string") {
-      if (next.includes("${")) return true;
-    } else if (Array.isArray(next)) {
-      open.push(...next);
-    } else if (typeof next === "object" && next !== null) {
-      for (const [key, item] of Object.entries(next)) open.push(key, item);
-    }
-  }
-  return false;
-}

@@ -4,7 +4,7 @@
  * evaluation. Outside comprehensions the limits of the parser are bound enough.
  */
 import type { ASTNode } from "@marcbachmann/cel-js";
-import { isComprehension, operandsOf } from "./expression-references.ts";
+import { isComprehension, operandsOf } from "./syntax.ts";
 
 export const COST_FUNCTION = "aiep_cost";
 export const MAX_COST = 200_000;
