@@ -371,6 +371,103 @@ export const ERRORS = {
     title: "You are not one of those who may answer here",
     hint: "Ask one of the approvers named in the message.",
   },
+  // Scheduling (D25–D27)
+  PUBLICATION_NOT_FOUND: {
+    status: 404,
+    retry: "never",
+    title: "There is no such publication",
+    hint: "List them with: aiepctl workflow publish-status.",
+  },
+  PUBLICATION_NOT_LIVE: {
+    status: 409,
+    retry: "after-change",
+    title: "The publication does not stand any more",
+    hint: "Publish the workflow again: aiepctl workflow publish.",
+  },
+  SCHEDULER_NOT_CONFIGURED: {
+    status: 409,
+    retry: "after-change",
+    title: "This installation knows no such scheduler",
+    hint: "Ask a platform administrator to configure it; aiepctl doctor shows which are.",
+  },
+  SCHEDULER_REFUSED: {
+    status: 409,
+    retry: "after-change",
+    title: "The scheduler said no",
+    hint: "See the step's message; correct what it names and publish again.",
+  },
+  SCHEDULE_NOT_FOUND: {
+    status: 404,
+    retry: "never",
+    title: "There is no such schedule",
+    hint: "List them with: aiepctl schedule list.",
+  },
+  SCHEDULE_MANAGED: {
+    status: 409,
+    retry: "never",
+    title: "The schedule belongs to a publication",
+    hint: "Change it by publishing again: aiepctl workflow publish --scheduler local.",
+  },
+  CRON_INVALID: {
+    status: 422,
+    retry: "never",
+    title: "The cron expression cannot be used",
+    hint: "Correct what errors names; aiepctl schedule preview shows when an expression fires.",
+  },
+  BACKFILL_NOT_FOUND: {
+    status: 404,
+    retry: "never",
+    title: "There is no such back-fill",
+    hint: "List them with: aiepctl schedule backfills.",
+  },
+  BACKFILL_INVALID: {
+    status: 422,
+    retry: "never",
+    title: "The range of dates cannot be filled",
+    hint: "Correct what errors names.",
+  },
+  EVENT_TRIGGER_NOT_FOUND: {
+    status: 404,
+    retry: "never",
+    title: "There is no such event trigger",
+    hint: "List them with: aiepctl trigger list.",
+  },
+  EVENT_TRIGGER_INVALID: {
+    status: 422,
+    retry: "never",
+    title: "The event trigger cannot be used",
+    hint: "Correct the expressions that errors names; aiepctl trigger test tries one.",
+  },
+  FIRE_NOT_FOUND: {
+    status: 404,
+    retry: "never",
+    title: "There is no such fire",
+    hint: "List them with: aiepctl schedule fires.",
+  },
+  WEBHOOK_UNSIGNED: {
+    status: 401,
+    retry: "after-change",
+    title: "The webhook is not signed by this publication's secret",
+    hint: "Publish the workflow again, so that the scheduler has the present secret.",
+  },
+  WEBHOOK_STALE: {
+    status: 400,
+    retry: "never",
+    title: "The webhook's time is more than five minutes away",
+    hint: "Sign anew with the present time; check the clock of who sends.",
+  },
+  WEBHOOK_REUSED: {
+    status: 409,
+    retry: "never",
+    title: "The webhook id was used with another body",
+    hint: "Use a new webhook-id for a new message.",
+  },
+  WEBHOOK_INVALID: {
+    status: 422,
+    retry: "never",
+    title: "The webhook's body cannot be used",
+    hint: "Correct what errors names.",
+  },
   // Messages
   MESSAGE_INVALID: {
     status: 422,

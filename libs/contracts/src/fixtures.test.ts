@@ -4,6 +4,8 @@ import { describe, expect, it } from "vitest";
 import { breakingChanges } from "./documents/evolution.ts";
 import { type JsonSchema, jsonSchema } from "./documents/json-schema.ts";
 import type { MessageDefinition } from "./events/define.ts";
+import { SCHEDULE_COMMANDS } from "./schedule/commands.ts";
+import { SCHEDULE_EVENTS } from "./schedule/events.ts";
 import { TASK_COMMANDS } from "./task/commands.ts";
 import { TASK_EVENTS } from "./task/events.ts";
 import { WORKFLOW_COMMANDS } from "./workflow/commands.ts";
@@ -15,6 +17,8 @@ const definitions: readonly MessageDefinition[] = [
   ...TASK_COMMANDS,
   ...WORKFLOW_EVENTS,
   ...WORKFLOW_COMMANDS,
+  ...SCHEDULE_EVENTS,
+  ...SCHEDULE_COMMANDS,
 ];
 
 async function json(path: string): Promise<unknown> {
@@ -32,7 +36,7 @@ describe("golden messages", () => {
     expect(definition.schema.parse(message)).toEqual(message);
   });
 
-  it.each([...TASK_EVENTS, ...WORKFLOW_EVENTS])(
+  it.each([...TASK_EVENTS, ...WORKFLOW_EVENTS, ...SCHEDULE_EVENTS])(
     "$type: a field of a later minor version is ignored, not refused (E2)",
     async (definition) => {
       const message = (await json(`events/${definition.type}.json`)) as object;

@@ -31,6 +31,36 @@ export const runId = z
   .brand<"RunId">();
 export type RunId = z.infer<typeof runId>;
 
+export const publicationId = z
+  .string()
+  .regex(/^[0-9a-f]{32}$/, "a publication id is 32 lower-case hex digits")
+  .brand<"PublicationId">();
+export type PublicationId = z.infer<typeof publicationId>;
+
+export const scheduleId = z
+  .string()
+  .regex(/^[0-9a-f]{32}$/, "a schedule id is 32 lower-case hex digits")
+  .brand<"ScheduleId">();
+export type ScheduleId = z.infer<typeof scheduleId>;
+
+export const eventTriggerId = z
+  .string()
+  .regex(/^[0-9a-f]{32}$/, "a trigger id is 32 lower-case hex digits")
+  .brand<"EventTriggerId">();
+export type EventTriggerId = z.infer<typeof eventTriggerId>;
+
+export const fireId = z
+  .string()
+  .regex(/^[0-9a-f]{32}$/, "a fire id is 32 lower-case hex digits")
+  .brand<"FireId">();
+export type FireId = z.infer<typeof fireId>;
+
+export const backfillId = z
+  .string()
+  .regex(/^[0-9a-f]{32}$/, "a back-fill id is 32 lower-case hex digits")
+  .brand<"BackfillId">();
+export type BackfillId = z.infer<typeof backfillId>;
+
 /** One subject token (D7): groups are named by the directory; the documents use 32 hex digits, other names are allowed. */
 export const groupId = z
   .string()

@@ -109,6 +109,46 @@ export const CONSUMERS = {
     maxDeliver: 20,
     maxAckPending: 1000,
   },
+  /** Commands to scheduler-bridge. */
+  scheduleCommands: {
+    stream: "CMD",
+    durable: "scheduler-bridge",
+    service: "scheduler-bridge",
+    filterSubject: "aiep.*.cmd.scheduler-bridge.>",
+    ackWaitSeconds: 30,
+    maxDeliver: 20,
+    maxAckPending: 500,
+  },
+  /** What scheduler-bridge knows of experiments and of its runs; also what event triggers see of them. */
+  scheduleRuns: {
+    stream: "WORKFLOW",
+    durable: "scheduler-bridge",
+    service: "scheduler-bridge",
+    filterSubject: "aiep.*.evt.workflow.>",
+    ackWaitSeconds: 30,
+    maxDeliver: 20,
+    maxAckPending: 1000,
+  },
+  /** Task events for event triggers. */
+  scheduleTasks: {
+    stream: "TASK",
+    durable: "scheduler-bridge",
+    service: "scheduler-bridge",
+    filterSubject: "aiep.*.evt.task.>",
+    ackWaitSeconds: 30,
+    maxDeliver: 20,
+    maxAckPending: 1000,
+  },
+  /** Outside events, and those of scheduling itself, for event triggers. */
+  scheduleEvents: {
+    stream: "SCHEDULE",
+    durable: "scheduler-bridge",
+    service: "scheduler-bridge",
+    filterSubject: "aiep.*.evt.schedule.>",
+    ackWaitSeconds: 30,
+    maxDeliver: 20,
+    maxAckPending: 1000,
+  },
   /** log-svc's projection of tasks: whose they are and whether they ended. */
   logTasks: {
     stream: "TASK",

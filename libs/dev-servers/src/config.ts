@@ -11,6 +11,8 @@ export interface DevServersConfig {
   readonly s3Server: string | undefined;
   /** AIEP_LINKIS_SERVER: a stand-in for Linkis. */
   readonly linkisServer: string | undefined;
+  /** AIEP_WTSS_SERVER: a stand-in for a WTSS (Schedulis) server; default beside the checkout, where it may be missing. */
+  readonly wtssServer: string;
   /** AIEP_KWOK: the program that simulates nodes of a Kubernetes cluster. */
   readonly kwok: string | undefined;
   /** AIEP_CLUSTER_BIN: where a test cluster's programs are, if one was built here. */
@@ -40,6 +42,9 @@ const serverFolders = [
 /** An empty variable counts as unset. */
 const read = (env: Env, name: string): string | undefined => env[name] || undefined;
 
+/** Where stand-ins for other systems are shared by several checkouts. */
+const besideCheckout = (path: string): string => join(import.meta.dirname, "../../..", "../shared", path);
+
 export function loadConfig(env: Env = process.env): DevServersConfig {
   const cacheDir = read(env, "XDG_CACHE_HOME") ?? join(homedir(), ".cache");
   const inherited = inheritedNames.flatMap((name) => {
@@ -51,6 +56,7 @@ export function loadConfig(env: Env = process.env): DevServersConfig {
     mysqld: read(env, "AIEP_MYSQLD"),
     s3Server: read(env, "AIEP_S3_SERVER"),
     linkisServer: read(env, "AIEP_LINKIS_SERVER"),
+    wtssServer: read(env, "AIEP_WTSS_SERVER") ?? besideCheckout("servers/wtss/server"),
     kwok: read(env, "AIEP_KWOK"),
     clusterPrograms: read(env, "AIEP_CLUSTER_BIN") ?? join(cacheDir, "aiep-cluster/bin"),
     testDatabaseUrl: read(env, "AIEP_TEST_DATABASE_URL"),

@@ -39,3 +39,4 @@ export { type S3Server, startS3 } from "./s3.ts";
 export { testDatabase } from "./shared-database.ts";
 export { createTokenSigner, type TokenSigner, unsignedToken } from "./token-signer.ts";
 export { type WaitOptions, waitFor } from "./wait.ts";
+export { startWtss, type WtssAccount, type WtssFault, type WtssOptions, type WtssServer } from "./wtss.ts";

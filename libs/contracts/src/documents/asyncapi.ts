@@ -7,6 +7,8 @@ import type { CommandDefinition, EventDefinition, MessageDefinition } from "../e
 import { EVENT_CONTEXTS } from "../events/define.ts";
 import { CE_HEADERS, MESSAGE_ID_HEADER, TRACE_HEADERS } from "../events/envelope.ts";
 import { LOG_HEADERS, MAX_BATCH_BYTES } from "../log/batch.ts";
+import { SCHEDULE_COMMANDS } from "../schedule/commands.ts";
+import { SCHEDULE_EVENTS } from "../schedule/events.ts";
 import { TASK_COMMANDS } from "../task/commands.ts";
 import { TASK_EVENTS } from "../task/events.ts";
 import { CONSUMERS, type ConsumerDefinition, STREAMS } from "../topology.ts";
@@ -31,6 +33,12 @@ const PORTS: Readonly<Record<string, readonly Port[]>> = {
     ...WORKFLOW_COMMANDS.map((definition): Port => ({ action: "receive", definition })),
     ...TASK_COMMANDS.map((definition): Port => ({ action: "send", definition })),
     ...TASK_EVENTS.map((definition): Port => ({ action: "receive", definition })),
+  ],
+  "scheduler-bridge": [
+    ...SCHEDULE_EVENTS.map((definition): Port => ({ action: "send", definition })),
+    ...SCHEDULE_COMMANDS.map((definition): Port => ({ action: "receive", definition })),
+    ...WORKFLOW_COMMANDS.map((definition): Port => ({ action: "send", definition })),
+    ...[...WORKFLOW_EVENTS, ...TASK_EVENTS].map((definition): Port => ({ action: "receive", definition })),
   ],
   "log-svc": TASK_EVENTS.map((definition): Port => ({ action: "receive", definition })),
 };

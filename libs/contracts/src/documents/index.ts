@@ -1,5 +1,7 @@
 /** Generated documents as values: path below the repository → content. `scripts/generate.ts` writes or checks them. */
 import { directory } from "../directory.ts";
+import { SCHEDULE_COMMANDS } from "../schedule/commands.ts";
+import { SCHEDULE_EVENTS } from "../schedule/events.ts";
 import { TASK_COMMANDS } from "../task/commands.ts";
 import { TASK_EVENTS } from "../task/events.ts";
 import { taskFile } from "../task/task-file.ts";
@@ -20,7 +22,14 @@ export function generatedDocuments(): ReadonlyMap<string, string> {
   files.set(`${generated}/openapi.json`, renderJson(openApi()));
   for (const service of ASYNCAPI_SERVICES)
     files.set(`${generated}/asyncapi.${service}.json`, renderJson(asyncApi(service)));
-  for (const definition of [...TASK_EVENTS, ...TASK_COMMANDS, ...WORKFLOW_EVENTS, ...WORKFLOW_COMMANDS]) {
+  for (const definition of [
+    ...TASK_EVENTS,
+    ...TASK_COMMANDS,
+    ...WORKFLOW_EVENTS,
+    ...WORKFLOW_COMMANDS,
+    ...SCHEDULE_EVENTS,
+    ...SCHEDULE_COMMANDS,
+  ]) {
     const io = definition.kind === "event" ? "output" : "input";
     files.set(
       `${generated}/schemas/${definition.type}.json`,

@@ -2,6 +2,8 @@
 
 import { ERRORS, type ErrorEntry } from "../errors.ts";
 import type { MessageDefinition } from "../events/define.ts";
+import { SCHEDULE_COMMANDS } from "../schedule/commands.ts";
+import { SCHEDULE_EVENTS } from "../schedule/events.ts";
 import { TASK_COMMANDS } from "../task/commands.ts";
 import { TASK_EVENTS } from "../task/events.ts";
 import { TASK_REASONS } from "../task/states.ts";
@@ -99,6 +101,7 @@ export function eventTables(): string {
     "| --- | --- | --- | --- |",
     ...TASK_EVENTS.map(row),
     ...WORKFLOW_EVENTS.map(row),
+    ...SCHEDULE_EVENTS.map(row),
     "",
     "### Commands",
     "",
@@ -106,5 +109,6 @@ export function eventTables(): string {
     "| --- | --- | --- | --- |",
     ...TASK_COMMANDS.map(row),
     ...WORKFLOW_COMMANDS.map(row),
+    ...SCHEDULE_COMMANDS.map(row),
   ].join("\n");
 }

@@ -2,7 +2,7 @@
 import * as z from "zod";
 import type { ErrorCode } from "../errors.ts";
 
-export type ServiceName = "task-svc" | "log-svc" | "workflow-svc";
+export type ServiceName = "task-svc" | "log-svc" | "workflow-svc" | "scheduler-bridge";
 export type HttpMethod = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 export interface RouteDefinition {
@@ -13,6 +13,8 @@ export interface RouteDefinition {
   readonly summary: string;
   /** Only for the directory's role `admin`. */
   readonly admin?: true;
+  /** No gateway token: the handler knows its caller by a signature or token of its own, or tells no secret. */
+  readonly authentication?: "own";
   /** Honours Idempotency-Key. */
   readonly idempotent?: true;
   readonly params?: z.ZodType;
@@ -21,7 +23,8 @@ export interface RouteDefinition {
   readonly status: 200 | 201 | 202 | 204;
   /** `json` unless said otherwise. */
   readonly produces?: "json" | "sse" | "text";
-  readonly consumes?: "json" | "zip";
+  /** `bytes`: any type, raw, as the signature needs it. */
+  readonly consumes?: "json" | "zip" | "bytes";
   readonly response?: z.ZodType;
   /** Codes of ERRORS beside the ones every endpoint may answer. */
   readonly errors?: readonly ErrorCode[];

@@ -22,6 +22,7 @@ import {
 } from "../task/api.ts";
 import { deadLetterView, page } from "./common.ts";
 import { deadLetterParams, deadLettersQuery, define, nothing, type RouteDefinition } from "./define-route.ts";
+import { SCHEDULE_CONTEXT_ROUTES } from "./schedule-routes.ts";
 import { WORKFLOW_ROUTES } from "./workflow-routes.ts";
 
 export type { HttpMethod, RouteDefinition, ServiceName } from "./define-route.ts";
@@ -302,5 +303,6 @@ export const ROUTES = {
     errors: ["DEAD_LETTER_NOT_FOUND"],
   }),
   ...WORKFLOW_ROUTES,
+  ...SCHEDULE_CONTEXT_ROUTES,
 } as const satisfies Record<string, RouteDefinition>;
 export type RouteName = keyof typeof ROUTES;

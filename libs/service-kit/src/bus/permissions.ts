@@ -4,7 +4,14 @@
  */
 import { CONSUMERS, type ConsumerDefinition, type STREAMS } from "@aiep/contracts";
 
-export type NatsRole = "task-svc" | "workflow-svc" | "log-svc" | "log-agent" | "topology" | "subscriber";
+export type NatsRole =
+  | "task-svc"
+  | "workflow-svc"
+  | "scheduler-bridge"
+  | "log-svc"
+  | "log-agent"
+  | "topology"
+  | "subscriber";
 
 /** Shaped like a user of nats-server's configuration; the password is the deployment's. */
 export interface NatsPermissions {
@@ -56,6 +63,21 @@ function rights(role: NatsRole): Rights {
           ...deadLetters("workflow-svc"),
         ],
         subscribe: ["aiep.*.evt.workflow.>", "aiep.*.wake.workflow-svc.>"], // changes and wakes of other replicas
+      };
+    case "scheduler-bridge":
+      return {
+        publish: [
+          "aiep.*.evt.schedule.>",
+          "aiep.*.cmd.workflow-svc.>",
+          "aiep.*.wake.scheduler-bridge.>",
+          ...streamReader("SCHEDULE"),
+          ...consume(CONSUMERS.scheduleCommands),
+          ...consume(CONSUMERS.scheduleRuns),
+          ...consume(CONSUMERS.scheduleTasks),
+          ...consume(CONSUMERS.scheduleEvents),
+          ...deadLetters("scheduler-bridge"),
+        ],
+        subscribe: ["aiep.*.evt.schedule.>", "aiep.*.wake.scheduler-bridge.>"], // changes and wakes of other replicas
       };
     case "log-svc":
       return {

@@ -22,7 +22,8 @@ export interface HttpContext {
 
 export interface RequestState {
   readonly context: HttpContext;
-  readonly principal: Principal;
+  /** Undefined on a route with an authentication of its own. */
+  readonly principal: Principal | undefined;
 }
 
 const contexts = new WeakMap<FastifyInstance, HttpContext>();

@@ -7,7 +7,12 @@
  */
 import { AiepError, type ErrorField, fastifyPath, pathPattern, type RouteDefinition } from "@aiep/contracts";
 import { SpanKind } from "@opentelemetry/api";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  RouteOptions as RouteOptionsOfFastify,
+} from "fastify";
 import type * as z from "zod";
 import { type Principal, principalOf } from "../auth/principal.ts";
 import { currentTraceparent, runWithTraceparent } from "../telemetry/tracing.ts";
@@ -24,7 +29,8 @@ export interface RouteRequest<Route extends RouteDefinition> {
   readonly params: Part<Route, "params">;
   readonly query: Part<Route, "query">;
   readonly body: Part<Route, "body">;
-  readonly principal: Principal;
+  /** A route with an authentication of its own has none. */
+  readonly principal: Route extends { readonly authentication: "own" } ? undefined : Principal;
   /** Present when the caller sent one and the route honours it. */
   readonly idempotencyKey: string | undefined;
   /** `"v3"` → 3, `*` → "any"; undefined when absent. */
@@ -47,6 +53,8 @@ export type RouteAnswer<Route extends RouteDefinition> = Route extends { readonl
 
 export interface JsonAnswer<Body> {
   readonly body: Body;
+  /** The same for who asks for text/plain, a shell script for example. */
+  readonly text?: string;
   /** Default: the route's. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -63,7 +71,7 @@ export interface RouteOptions {
 
 /**
  * Registers a contract route: token, directory, admin rule, validation of params, query and body at once, answer through
- * its schema's type, audit line of writes. A zip body arrives as a stream: `request.raw.body` is a Readable.
+ * its schema's type, audit line of writes. A zip body arrives as a stream: `request.raw.body` is a Readable; bytes as a Buffer.
  */
 export function registerRoute<const Route extends RouteDefinition>(
   app: FastifyInstance,
@@ -74,7 +82,7 @@ export function registerRoute<const Route extends RouteDefinition>(
   const context = contextOf(app);
   const url = fastifyPath(route);
   context.routes.push({ method: route.method, pattern: pathPattern(route) });
-  app.route({
+  const definition: RouteOptionsOfFastify = {
     method: route.method,
     url,
     ...(options.bodyBytes === undefined ? {} : { bodyLimit: options.bodyBytes }),
@@ -93,6 +101,18 @@ export function registerRoute<const Route extends RouteDefinition>(
         { "http.request.method": route.method, "http.route": route.path },
         SpanKind.SERVER,
       ),
+  };
+  if (route.consumes === "bytes") registerRaw(app, definition);
+  else app.route(definition);
+}
+
+/** In a scope of its own, where every media type is bytes. */
+function registerRaw(app: FastifyInstance, definition: RouteOptionsOfFastify): void {
+  app.register((scope, _, done) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, parsed) => parsed(null, body));
+    scope.route(definition);
+    done();
   });
 }
 
@@ -103,9 +123,9 @@ async function answer<const Route extends RouteDefinition>(
   raw: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
-  const principal = await authenticate(context, raw);
+  const principal = route.authentication === "own" ? undefined : await authenticate(context, raw);
   setState(raw, { context, principal });
-  if (route.admin === true && !principal.isAdmin) {
+  if (route.admin === true && principal?.isAdmin !== true) {
     throw new AiepError("FORBIDDEN", "Only the role admin of the directory may do this.");
   }
   const request = requestOf(route, raw, principal, abortedWith(raw, reply, intakeOf(context, route)));
@@ -118,6 +138,8 @@ async function answer<const Route extends RouteDefinition>(
   reply.header("cache-control", "no-store");
   reply.code(json?.status ?? route.status);
   if (json === undefined || reply.statusCode === 304) return await reply.send();
+  if (json.text !== undefined && header(raw, "accept") === "text/plain")
+    return await reply.type("text/plain; charset=utf-8").send(json.text);
   return await reply.send(json.body);
 }
 
@@ -133,7 +155,7 @@ async function authenticate(context: HttpContext, raw: FastifyRequest): Promise<
 function requestOf<const Route extends RouteDefinition>(
   route: Route,
   raw: FastifyRequest,
-  principal: Principal,
+  principal: Principal | undefined,
   signal: AbortSignal,
 ): RouteRequest<Route> {
   const problems: ErrorField[] = [];
@@ -151,7 +173,10 @@ function requestOf<const Route extends RouteDefinition>(
   const parts = {
     params: part("params", route.params, raw.params),
     query: part("query", route.query, raw.query),
-    body: route.consumes === "zip" ? undefined : part("body", route.body, shallow(raw.body ?? {})),
+    body:
+      route.consumes === "zip" || route.consumes === "bytes"
+        ? undefined
+        : part("body", route.body, shallow(raw.body ?? {})),
   };
   if (route.query === undefined && Object.keys(raw.query ?? {}).length > 0) {
     for (const name of Object.keys(raw.query ?? {})) {
@@ -180,7 +205,7 @@ function requestOf<const Route extends RouteDefinition>(
     traceparent: currentTraceparent() ?? header(raw, "traceparent"),
     signal,
     raw,
-  } as RouteRequest<Route>; // the parts were parsed by the route's own schemas
+  } as unknown as RouteRequest<Route>; // the parts were parsed by the route's own schemas
 }
 
 function shallow(body: unknown): unknown {
@@ -227,24 +252,24 @@ function abortedWith(raw: FastifyRequest, reply: FastifyReply, intake: AbortSign
 async function audited<T>(
   { log }: HttpContext,
   route: RouteDefinition,
-  request: { principal: Principal; params: unknown; requestId: string; raw: FastifyRequest },
+  request: { principal: Principal | undefined; params: unknown; requestId: string; raw: FastifyRequest },
   run: () => Promise<T>,
 ): Promise<T> {
   if (route.method === "GET") return await run();
   const line = {
     audit: route.operationId,
-    user: request.principal.user,
+    user: request.principal?.user ?? "a signed caller",
     target: request.params,
     request_id: request.requestId,
     from: request.raw.ip,
   };
   try {
     const result = await run();
-    log.info({ ...line, result: "done" }, `${request.principal.user} did ${route.operationId}`);
+    log.info({ ...line, result: "done" }, `${line.user} did ${route.operationId}`);
     return result;
   } catch (error) {
     const result = AiepError.is(error) ? error.code : "INTERNAL";
-    log.info({ ...line, result }, `${request.principal.user} was refused ${route.operationId}`);
+    log.info({ ...line, result }, `${line.user} was refused ${route.operationId}`);
     throw error;
   }
 }

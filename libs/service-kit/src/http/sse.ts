@@ -42,7 +42,7 @@ export function sse(reply: FastifyReply, request: FastifyRequest, options: SseOp
   const state = stateOf(request);
   if (state === undefined) throw new AiepError("INTERNAL", "an event stream belongs to a registered route");
   const closed = new AbortController();
-  const signOff = state.context.streams.add(state.principal.user, () => close());
+  const signOff = state.context.streams.add(state.principal?.user ?? "", () => close());
   const raw = reply.raw;
   const heartbeat = setInterval(() => raw.write(": ping\n\n"), options.heartbeatMs ?? 15_000).unref();
   const maxBufferBytes = options.maxBufferBytes ?? 1024 * 1024;
