@@ -131,9 +131,18 @@ export {
 export { randomHex } from "./random.ts";
 export { observeCommits } from "./sql/commit-metrics.ts";
 export { CommitQueue, type CommitQueueDeps, type CommitUnit } from "./sql/commit-queue.ts";
+export {
+  allOf,
+  compare,
+  equal,
+  groupsAmong,
+  oneOf,
+  startsWith,
+} from "./sql/conditions.ts";
 export { withDatabaseLock } from "./sql/database-lock.ts";
 export { DuplicateKeyError, TransactionConflictError } from "./sql/errors.ts";
 export { createLease, type Lease, type LeaseGrant, type LeaseOptions } from "./sql/lease.ts";
+export { type MigrationList, migrateDatabase } from "./sql/migrate-database.ts";
 export {
   createSqlPool,
   type SqlExecutor,

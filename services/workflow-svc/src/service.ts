@@ -42,7 +42,6 @@ import { createChildRuns } from "./operations/child-runs.ts";
 import type { OperationDeps } from "./operations/deps.ts";
 import { migrate } from "./store/migrate.ts";
 import { purgeCache } from "./store/node-cache.ts";
-import { openOrm } from "./store/orm.ts";
 import { createOwnedRuns } from "./store/owned-runs.ts";
 import { createExperimentStore } from "./store/sql-experiment-store.ts";
 import { createRunStore } from "./store/sql-run-store.ts";
@@ -152,13 +151,8 @@ export async function startWorkflowService(config: WorkflowConfig, log: Logger, 
 /** What lies outside this process, each opened here and closed by the scope. */
 async function openFoundations(config: WorkflowConfig, log: Logger, scope: Scope) {
   const pool = scope.use("database", createSqlPool({ url: config.AIEP_DATABASE_URL }));
-  const orm = await openOrm(config.AIEP_DATABASE_URL);
-  try {
-    const ran = await migrate(orm, pool);
-    if (ran.length > 0) log.info({ migrations: ran }, "database migrated");
-  } finally {
-    await orm.close();
-  }
+  const ran = await migrate(config.AIEP_DATABASE_URL, pool);
+  if (ran.length > 0) log.info({ migrations: ran }, "database migrated");
   const bus = scope.use(
     "bus",
     await connectBus({

@@ -1,7 +1,6 @@
 /** Lists of runs: filters as conditions. */
 import type { GroupId, ListRunsQuery } from "@aiep/contracts";
-import { decodeCursor, type Sql, sql } from "@aiep/service-kit";
-import { allOf, compare, equal, groupsAmong, oneOf } from "./conditions.ts";
+import { allOf, compare, decodeCursor, equal, groupsAmong, oneOf, type Sql, sql } from "@aiep/service-kit";
 import { RUN_COLUMNS } from "./run-rows.ts";
 
 const dateOf = (text: string | undefined) => (text === undefined ? undefined : new Date(text));

@@ -7,19 +7,24 @@ import {
   type TemplateId,
 } from "@aiep/contracts";
 import {
+  allOf,
   type CommitQueue,
+  compare,
   DuplicateKeyError,
   decodeCursor,
+  equal,
+  groupsAmong,
   OUTBOX_VERSION_KEY,
+  oneOf,
   type PageQuery,
   pageOf,
   type Sql,
   type SqlPool,
   sql,
+  startsWith,
   type VisibleGroups,
 } from "@aiep/service-kit";
 import type { Experiment, ExperimentChange, FrozenVersion } from "../domain/experiment.ts";
-import { allOf, compare, equal, groupsAmong, oneOf, startsWith } from "./conditions.ts";
 import { storeDefinition } from "./definitions.ts";
 import {
   type ExperimentRow,

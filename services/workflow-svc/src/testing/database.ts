@@ -2,7 +2,6 @@
 import { testDatabase } from "@aiep/dev-servers";
 import { CommitQueue, createSqlPool, type SqlPool } from "@aiep/service-kit";
 import { migrate } from "../store/migrate.ts";
-import { openOrm } from "../store/orm.ts";
 import { createOwnedRuns, type OwnedRuns } from "../store/owned-runs.ts";
 import type { RunStore } from "../store/run-store.ts";
 import { createRunStore } from "../store/sql-run-store.ts";
@@ -19,12 +18,7 @@ export async function openTestStore(): Promise<StoreFixture> {
   await using opened = new AsyncDisposableStack();
   const database = opened.use(await testDatabase());
   const pool = opened.use(createSqlPool({ url: database.url, connectionLimit: 4 }));
-  const orm = await openOrm(database.url);
-  try {
-    await migrate(orm, pool);
-  } finally {
-    await orm.close();
-  }
+  await migrate(database.url, pool);
   const commits = opened.adopt(new CommitQueue({ pool }), async (each) => await each.close());
   const deps = { pool, commits, address: { env: "test", source: "/aiep/workflow-svc" } };
   const stack = opened.move();

@@ -1,6 +1,7 @@
 /** WHERE clauses of lists, put together from the filters that were given. */
 import type { GroupId } from "@aiep/contracts";
-import { rowsOf, type Sql, type SqlValue, sql, type VisibleGroups } from "@aiep/service-kit";
+import type { VisibleGroups } from "../auth/access.ts";
+import { rowsOf, type Sql, type SqlValue, sql } from "./sql.ts";
 
 export function oneOf(column: string, values: readonly string[] | undefined): Sql[] {
   return values === undefined || values.length === 0
