@@ -1,0 +1,18 @@
+/**
+ * Event triggers (D25): an event of a group becomes a run. Pure.
+ *
+ *   event.ts      what an event is to a trigger
+ *   pattern.ts    which types it looks at
+ *   compile.ts    its expressions, checked when it is saved
+ *   match.ts      one event → fire, no, or a problem
+ *   guard.ts      what keeps triggers from feeding themselves
+ */
+export {
+  type CompiledTrigger,
+  compileTrigger,
+  type EventTriggerDefinition,
+  type TriggerCompilation,
+} from "./compile.ts";
+export { EXTERNAL, type TriggerEvent } from "./event.ts";
+export { type Ancestor, type GuardInput, type GuardVerdict, guardFire, MAX_CHAIN } from "./guard.ts";
+export { type Match, matchTrigger } from "./match.ts";

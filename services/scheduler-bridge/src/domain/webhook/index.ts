@@ -1,0 +1,24 @@
+/**
+ * Webhooks of published flows (D27). Pure: time and randomness come in.
+ *
+ *   secret.ts      the secrets of a publication, two valid while one replaces the other
+ *   signature.ts   Standard Webhooks over raw bytes: verify, sign
+ *   order.ts       what the body asks for
+ */
+export { readRunDate, readTriggerOrder, type TriggerOrder, type TriggerOrderResult } from "./order.ts";
+export {
+  newWebhookSecret,
+  rotateSecret,
+  SECRET_BYTES,
+  validSecrets,
+  type WebhookSecrets,
+} from "./secret.ts";
+export {
+  signWebhook,
+  verifyWebhook,
+  WEBHOOK_HEADERS,
+  WEBHOOK_TOLERANCE_SECONDS,
+  type WebhookRefusal,
+  type WebhookRequest,
+  type WebhookVerdict,
+} from "./signature.ts";
