@@ -24,8 +24,7 @@ export function compilePattern(text: string): PatternResult {
   if (text.length > MAX_LENGTH) return refused(`it may have ${MAX_LENGTH} characters`);
   if (fixed.length === 0 || fixed.some((name) => name === "" || name.includes("**")))
     return refused("it is names divided by dots; ** may stand for the last ones alone");
-  if ([...text].filter((character) => character === "*").length > MAX_STARS)
-    return refused(`it may have ${MAX_STARS} stars`);
+  if (text.split("*").length - 1 > MAX_STARS) return refused(`it may have ${MAX_STARS} stars`);
   const matches = (type: string) => {
     const given = type.split(".");
     const fits = rest ? given.length > fixed.length : given.length === fixed.length;
@@ -62,7 +61,7 @@ function fitsName(pattern: string, name: string): boolean {
       from = retry;
     } else return false;
   }
-  return [...pattern.slice(at)].every((character) => character === "*");
+  return /^\**$/.test(pattern.slice(at));
 }
 
 const refused = (detail: string): PatternResult => ({ ok: false, detail });
