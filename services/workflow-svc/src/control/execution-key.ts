@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { hexId, type RunId, runId } from "@aiep/contracts";
+import { commandIdOf } from "@aiep/service-kit";
 
 function digest(...parts: readonly (string | number)[]): Buffer {
   return createHash("sha256").update(JSON.stringify(parts)).digest();
@@ -14,11 +15,9 @@ export function executionKey(run: RunId, key: string, attempt: number): string {
   return hexId(digest("execution", run, key, attempt));
 }
 
-/** UUIDv8 (RFC 9562): ours to fill. `number`: of several stops, which. */
+/** `number`: of several stops, which. */
 export function commandId(run: RunId, key: string, attempt: number, command: string, number = 1): string {
-  const hex = hexId(digest("command", run, key, attempt, command, number));
-  const variant = ((Number.parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
+  return commandIdOf(run, key, attempt, command, number);
 }
 
 export function childRunId(parent: RunId, key: string, attempt: number): RunId {

@@ -1,0 +1,168 @@
+/** Fires in the database: changes through the commit queue, reads as plain statements. */
+import {
+  AiepError,
+  type BackfillId,
+  type FireId,
+  type FireView,
+  fireId,
+  type GroupId,
+  LIVE_FIRE_STATES,
+  type RunId,
+} from "@aiep/contracts";
+import {
+  allOf,
+  type CommitQueue,
+  compare,
+  DuplicateKeyError,
+  decodeCursor,
+  equal,
+  groupsAmong,
+  oneOf,
+  type PageQuery,
+  pageOf,
+  randomHex,
+  type Sql,
+  type SqlPool,
+  startsWith,
+  type VisibleGroups,
+} from "@aiep/service-kit";
+import type { Fire, FireChange } from "../domain/fire.ts";
+import { type FireRow, fireOf, fireStatements, fireView } from "./fire-rows.ts";
+import type { ChangeContext, OutboxAddress } from "./outbox.ts";
+
+export interface FireStoreDeps {
+  readonly pool: SqlPool;
+  readonly commits: Pick<CommitQueue, "commit">;
+  readonly address: OutboxAddress;
+}
+
+export interface WriteOptions {
+  readonly context?: ChangeContext;
+  /** Statements of the same transaction. */
+  readonly also?: readonly Sql[];
+}
+
+export interface FireQuery extends PageQuery {
+  readonly group_id?: readonly GroupId[] | undefined;
+  readonly source_id?: string | undefined;
+  readonly experiment_id?: string | undefined;
+  readonly kind?: readonly string[] | undefined;
+  readonly state?: readonly string[] | undefined;
+}
+
+export class FireStore {
+  readonly #deps: FireStoreDeps;
+
+  constructor(deps: FireStoreDeps) {
+    this.#deps = deps;
+  }
+
+  /** For whoever writes several changes, or more than fires, in one transaction of his own. */
+  statements(change: FireChange, context?: ChangeContext): readonly Sql[] {
+    return fireStatements(change, { address: this.#deps.address, context });
+  }
+
+  /** A new fire, or the one that is there under its key: `made` says which. */
+  async create(
+    change: FireChange,
+    options: WriteOptions = {},
+  ): Promise<{ readonly fire: Fire; readonly made: boolean }> {
+    try {
+      await this.write([change], options);
+      return { fire: change.fire, made: true };
+    } catch (error) {
+      const there = DuplicateKeyError.is(error) ? await this.byKey(change.fire.key) : undefined;
+      if (there === undefined) throw error;
+      return { fire: there, made: false };
+    }
+  }
+
+  /** VERSION_CONFLICT when somebody changed one of them meanwhile: read again. */
+  async change(changes: readonly FireChange[], options: WriteOptions = {}): Promise<void> {
+    try {
+      await this.write(changes, options);
+    } catch (error) {
+      if (!DuplicateKeyError.is(error)) throw error;
+      throw new AiepError("VERSION_CONFLICT", "The fire was changed at the same moment.", { cause: error });
+    }
+  }
+
+  private async write(changes: readonly FireChange[], { context, also = [] }: WriteOptions): Promise<void> {
+    const statements = [...changes.flatMap((change) => this.statements(change, context)), ...also];
+    const [first] = changes;
+    await this.#deps.commits.commit({
+      ...(first === undefined ? {} : { key: first.fire.id }),
+      statements,
+    });
+  }
+
+  async get(id: FireId): Promise<Fire | undefined> {
+    return await this.#one("id = ?", id);
+  }
+
+  async byKey(key: string): Promise<Fire | undefined> {
+    return await this.#one("fire_key = ?", key);
+  }
+
+  async byRun(id: RunId): Promise<Fire | undefined> {
+    return await this.#one("run_id = ?", id);
+  }
+
+  /** Oldest first. */
+  async live(source: string): Promise<readonly Fire[]> {
+    return await this.#several(allOf([...equal("source_id", source), ...oneOf("state", LIVE_FIRE_STATES)]));
+  }
+
+  async ofBackfill(id: BackfillId): Promise<readonly Fire[]> {
+    return await this.#several(allOf(equal("backfill_id", id)));
+  }
+
+  async findByPrefix(prefix: string, groups: VisibleGroups, limit: number) {
+    if (groups !== "all" && groups.length === 0) return [];
+    const where = allOf([
+      ...startsWith("id", prefix),
+      ...oneOf("group_id", groups === "all" ? undefined : groups),
+    ]);
+    return await this.#deps.pool.query<{ id: FireId; state: string }>(
+      `SELECT id, state FROM fires WHERE ${where.text} ORDER BY seq DESC LIMIT ?`,
+      [...where.values, limit],
+    );
+  }
+
+  async list(
+    query: FireQuery,
+    groups: VisibleGroups,
+  ): Promise<{ readonly items: readonly FireView[]; readonly nextCursor: string | null }> {
+    const visible = groupsAmong(query.group_id, groups);
+    if (visible?.length === 0) return { items: [], nextCursor: null };
+    const where = allOf([
+      ...oneOf("group_id", visible),
+      ...equal("source_id", query.source_id),
+      ...equal("experiment_id", query.experiment_id),
+      ...oneOf("kind", query.kind),
+      ...oneOf("state", query.state),
+      ...compare("seq <", decodeCursor(query)),
+    ]);
+    const rows = await this.#deps.pool.query<FireRow>(
+      `SELECT * FROM fires WHERE ${where.text} ORDER BY seq DESC LIMIT ?`,
+      [...where.values, query.limit + 1],
+    );
+    const { items, nextCursor } = pageOf(rows, query);
+    return { items: items.map((row) => fireView(fireOf(row))), nextCursor };
+  }
+
+  async #one(condition: string, value: string): Promise<Fire | undefined> {
+    const [row] = await this.#deps.pool.query<FireRow>(`SELECT * FROM fires WHERE ${condition}`, [value]);
+    return row && fireOf(row);
+  }
+
+  async #several(where: Sql): Promise<readonly Fire[]> {
+    const rows = await this.#deps.pool.query<FireRow>(
+      `SELECT * FROM fires WHERE ${where.text} ORDER BY seq`,
+      where.values,
+    );
+    return rows.map(fireOf);
+  }
+}
+
+export const newFireId = (): FireId => fireId.parse(randomHex(16));
