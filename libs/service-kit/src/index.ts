@@ -103,6 +103,16 @@ export {
   type Scope,
   type ShutdownPhase,
 } from "./lifecycle/run-service.ts";
+export {
+  openServiceBus,
+  openServiceHttp,
+  openServiceOutbox,
+  openServiceParts,
+  openServicePool,
+  type ServiceDeps,
+  type ServiceParts,
+  type SharedParts,
+} from "./lifecycle/service-parts.ts";
 export { createLogger, type Logger, type LoggerOptions, type LogLevel } from "./logging/logger.ts";
 export {
   CONSUMER_VERSIONS_DDL,

@@ -4,28 +4,23 @@
  */
 import { CONSUMERS, STREAMS, TASK_COMMANDS } from "@aiep/contracts";
 import {
-  busCheck,
-  CommitQueue,
-  connectBus,
   createCommandConsumer,
   createDeadLetters,
-  createFailpoints,
-  createHttpServer,
   createIdempotency,
   createLease,
-  createOutboxRelay,
-  createSqlPool,
-  createTokenVerifier,
   type Idempotency,
   type Logger,
-  observeCommits,
   openDirectory,
-  readOpenApi,
-  readVersion,
+  openServiceBus,
+  openServiceHttp,
+  openServiceOutbox,
+  openServiceParts,
+  openServicePool,
   type Scope,
+  type ServiceDeps,
+  type ServiceParts,
   sometimes,
   sql,
-  startTelemetry,
   verifyTopology,
 } from "@aiep/service-kit";
 import { registerApi } from "./api/api.ts";
@@ -53,23 +48,13 @@ const DAY_MS = 24 * HOUR_MS;
 const clock = () => new Date();
 
 export async function startTaskService(config: TaskConfig, log: Logger, scope: Scope): Promise<void> {
-  const version = await readVersion(new URL("../package.json", import.meta.url));
-  const telemetry = await startTelemetry({
-    service: SERVICE,
-    version,
-    otlpEndpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
-  });
-  scope.defer("release", "telemetry", async () => await telemetry.shutdown());
-  const failpoints = createFailpoints({
-    spec: config.AIEP_FAILPOINTS,
-    logFile: config.AIEP_FAILPOINT_LOG,
-    log,
-  });
-  const shared = { log, telemetry, failpoints, unsafe: config.unsafe };
+  const service = { service: SERVICE, config, log, scope };
+  const parts = await openServiceParts(service, new URL("../package.json", import.meta.url));
+  const { shared } = parts;
 
-  const foundations = await openFoundations(config, log, scope);
+  const foundations = await openFoundations(config, service);
   const { pool, bus, directory, packages, artifacts, records } = foundations;
-  const work = startWork(config, foundations, shared, scope);
+  const work = startWork(config, foundations, service, parts);
   const { store, notifier, commits } = work;
 
   const runtime = await openRuntime({
@@ -130,35 +115,22 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
     ...shared,
   });
 
-  const http = scope.use(
-    "http",
-    await createHttpServer({
-      service: SERVICE,
-      version,
-      ...(config.AIEP_GIT_COMMIT === undefined ? {} : { gitCommit: config.AIEP_GIT_COMMIT }),
-      host: config.AIEP_HTTP_HOST,
-      port: config.AIEP_HTTP_PORT,
-      probePort: config.AIEP_METRICS_PORT,
-      log,
-      telemetry,
-      tokens: await createTokenVerifier({ jwks: config.AIEP_JWKS, log }),
-      directory,
-      checks: [
-        { name: "database", check: async () => await pool.ping() },
-        busCheck(bus),
-        // Tasks are accepted and told of without it (I1): it is named, and turns nobody away.
-        {
-          name: "runtime",
-          required: false,
-          check: () => {
-            const trouble = runtimeHealth.trouble();
-            if (trouble !== undefined) throw new Error(trouble);
-          },
+  const http = await openServiceHttp(service, parts, {
+    pool,
+    bus,
+    directory,
+    checks: [
+      // Tasks are accepted and told of without it (I1): it is named, and turns nobody away.
+      {
+        name: "runtime",
+        required: false,
+        check: () => {
+          const trouble = runtimeHealth.trouble();
+          if (trouble !== undefined) throw new Error(trouble);
         },
-      ],
-      openapi: await readOpenApi(),
-    }),
-  );
+      },
+    ],
+  });
   const idempotency = createIdempotency({ pool });
   keepHouse(config, foundations, idempotency, log, scope);
   registerApi(http.app, {
@@ -220,22 +192,14 @@ function keepHouse(
 }
 
 /** What lies outside this process, each opened here and closed by the scope. */
-async function openFoundations(config: TaskConfig, log: Logger, scope: Scope) {
-  const pool = scope.use("database", createSqlPool({ url: config.AIEP_DATABASE_URL }));
+async function openFoundations(config: TaskConfig, service: ServiceDeps) {
+  const { log, scope } = service;
+  const pool = openServicePool(service);
   const orm = await openOrm(config.AIEP_DATABASE_URL);
   scope.defer("release", "orm", async () => await orm.close());
   const ran = await migrate(orm, pool);
   if (ran.length > 0) log.info({ migrations: ran }, "database migrated");
-  const bus = scope.use(
-    "bus",
-    await connectBus({
-      url: config.AIEP_NATS_URL,
-      user: config.AIEP_NATS_USER,
-      password: config.AIEP_NATS_PASSWORD,
-      name: SERVICE,
-      log,
-    }),
-  );
+  const bus = await openServiceBus(service);
   await verifyTopology(bus, {
     streams: [STREAMS.TASK, STREAMS.CMD, STREAMS.DLQ],
     consumers: [CONSUMERS.taskCommands],
@@ -248,32 +212,27 @@ async function openFoundations(config: TaskConfig, log: Logger, scope: Scope) {
 }
 
 type Foundations = Awaited<ReturnType<typeof openFoundations>>;
-type Shared = Pick<Parameters<typeof createOutboxRelay>[0], "telemetry" | "failpoints" | "unsafe"> & {
-  readonly log: Logger;
-};
-
 /** The store, and who is told of its commits: the relay publishes, the notifier wakes (S3). */
-function startWork(config: TaskConfig, { pool, orm, bus }: Foundations, shared: Shared, scope: Scope) {
-  const relay = createOutboxRelay({
-    service: SERVICE,
+function startWork(
+  config: TaskConfig,
+  { pool, orm, bus }: Foundations,
+  service: ServiceDeps,
+  parts: ServiceParts,
+) {
+  const commits = openServiceOutbox(service, parts, {
     pool,
     bus,
-    purge: {
+    keep: {
       olderThanMs: config.AIEP_HISTORY_DAYS * DAY_MS,
       // The rows of a task are its history for as long as it can be read (D16).
       where: sql(
         "NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.id = outbox.aggregate_id AND tasks.deleted_at IS NULL)",
       ),
     },
-    ...shared,
   });
-  scope.defer("release", "relay", async () => await relay.stop());
-  const commits = new CommitQueue({ pool, onCommitted: () => relay.wake() });
-  scope.defer("release", "commits", async () => await commits.close());
-  if (shared.telemetry !== undefined) observeCommits(shared.telemetry.meter, commits);
   const notifier = createTaskNotifier();
-  scope.defer("release", "wakes of other replicas", notifyFromBus(bus, config.AIEP_ENV, notifier));
-  const counter = shared.telemetry?.meter.createCounter("aiep_task_events_total", {
+  service.scope.defer("release", "wakes of other replicas", notifyFromBus(bus, config.AIEP_ENV, notifier));
+  const counter = parts.shared.telemetry.meter.createCounter("aiep_task_events_total", {
     description: "Events of tasks, by name",
   });
   const store = createTaskStore({
@@ -282,10 +241,9 @@ function startWork(config: TaskConfig, { pool, orm, bus }: Foundations, shared: 
     commits,
     address: config.address,
     committed: (change) => {
-      for (const event of change.events) counter?.add(1, { event });
+      for (const event of change.events) counter.add(1, { event });
       notifier.changed(change);
     },
   });
-  relay.start();
   return { store, notifier, commits };
 }

@@ -4,28 +4,24 @@
  */
 import { CONSUMERS, type RunId, STREAMS, TASK_EVENTS, WORKFLOW_COMMANDS } from "@aiep/contracts";
 import {
-  busCheck,
-  CommitQueue,
   changesOnBus,
-  connectBus,
   createCommandConsumer,
   createDeadLetters,
-  createFailpoints,
-  createHttpServer,
   createIdempotency,
   createNoticeConsumer,
-  createOutboxRelay,
-  createSqlPool,
-  createTokenVerifier,
   type Logger,
-  observeCommits,
   openDirectory,
-  readOpenApi,
-  readVersion,
+  openServiceBus,
+  openServiceHttp,
+  openServiceOutbox,
+  openServiceParts,
+  openServicePool,
   type Scope,
+  type ServiceDeps,
+  type ServiceParts,
+  type SharedParts,
   sometimes,
   sql,
-  startTelemetry,
   verifyTopology,
 } from "@aiep/service-kit";
 import { registerApi } from "./api/api.ts";
@@ -54,23 +50,13 @@ const DAY_MS = 24 * HOUR_MS;
 const clock = () => new Date();
 
 export async function startWorkflowService(config: WorkflowConfig, log: Logger, scope: Scope): Promise<void> {
-  const version = await readVersion(new URL("../package.json", import.meta.url));
-  const telemetry = await startTelemetry({
-    service: SERVICE,
-    version,
-    otlpEndpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
-  });
-  scope.defer("release", "telemetry", async () => await telemetry.shutdown());
-  const failpoints = createFailpoints({
-    spec: config.AIEP_FAILPOINTS,
-    logFile: config.AIEP_FAILPOINT_LOG,
-    log,
-  });
-  const shared = { log, telemetry, failpoints, unsafe: config.unsafe };
+  const service = { service: SERVICE, config, log, scope };
+  const parts = await openServiceParts(service, new URL("../package.json", import.meta.url));
+  const { shared } = parts;
 
-  const foundations = await openFoundations(config, log, scope);
+  const foundations = await openFoundations(config, service);
   const { pool, bus, directory } = foundations;
-  const stores = openStores(config, foundations, shared, scope);
+  const stores = openStores(config, foundations, service, parts);
   const settings = await readComponentSettings(config);
   const { registry } = scope.use("node kinds", openComponents(settings, { directory, now: Date.now }));
   const { engine, operations } = openWork(config, foundations, { ...stores, registry }, shared, scope);
@@ -94,23 +80,7 @@ export async function startWorkflowService(config: WorkflowConfig, log: Logger, 
     ...shared,
   });
 
-  const http = scope.use(
-    "http",
-    await createHttpServer({
-      service: SERVICE,
-      version,
-      ...(config.AIEP_GIT_COMMIT === undefined ? {} : { gitCommit: config.AIEP_GIT_COMMIT }),
-      host: config.AIEP_HTTP_HOST,
-      port: config.AIEP_HTTP_PORT,
-      probePort: config.AIEP_METRICS_PORT,
-      log,
-      telemetry,
-      tokens: await createTokenVerifier({ jwks: config.AIEP_JWKS, log }),
-      directory,
-      checks: [{ name: "database", check: async () => await pool.ping() }, busCheck(bus)],
-      openapi: await readOpenApi(),
-    }),
-  );
+  const http = await openServiceHttp(service, parts, { pool, bus, directory });
   const idempotency = createIdempotency({ pool });
   const keepAnswersMs = config.AIEP_IDEMPOTENCY_HOURS * HOUR_MS;
   const keepHouse = async (): Promise<void> => {
@@ -149,20 +119,12 @@ export async function startWorkflowService(config: WorkflowConfig, log: Logger, 
 }
 
 /** What lies outside this process, each opened here and closed by the scope. */
-async function openFoundations(config: WorkflowConfig, log: Logger, scope: Scope) {
-  const pool = scope.use("database", createSqlPool({ url: config.AIEP_DATABASE_URL }));
+async function openFoundations(config: WorkflowConfig, service: ServiceDeps) {
+  const { log, scope } = service;
+  const pool = openServicePool(service);
   const ran = await migrate(config.AIEP_DATABASE_URL, pool);
   if (ran.length > 0) log.info({ migrations: ran }, "database migrated");
-  const bus = scope.use(
-    "bus",
-    await connectBus({
-      url: config.AIEP_NATS_URL,
-      user: config.AIEP_NATS_USER,
-      password: config.AIEP_NATS_PASSWORD,
-      name: SERVICE,
-      log,
-    }),
-  );
+  const bus = await openServiceBus(service);
   await verifyTopology(bus, {
     streams: [STREAMS.WORKFLOW, STREAMS.TASK, STREAMS.CMD, STREAMS.DLQ],
     consumers: [CONSUMERS.workflowCommands, CONSUMERS.workflowTasks],
@@ -172,31 +134,22 @@ async function openFoundations(config: WorkflowConfig, log: Logger, scope: Scope
 }
 
 type Foundations = Awaited<ReturnType<typeof openFoundations>>;
-type Shared = Pick<
-  Required<Parameters<typeof createOutboxRelay>[0]>,
-  "telemetry" | "failpoints" | "unsafe"
-> & {
-  readonly log: Logger;
-};
-
-/** The stores, and who is told of their commits. */
-function openStores(config: WorkflowConfig, { pool, bus }: Foundations, shared: Shared, scope: Scope) {
-  const relay = createOutboxRelay({
-    service: SERVICE,
+/** The stores; the relay is told of their commits. */
+function openStores(
+  config: WorkflowConfig,
+  { pool, bus }: Foundations,
+  service: ServiceDeps,
+  parts: ServiceParts,
+) {
+  const commits = openServiceOutbox(service, parts, {
     pool,
     bus,
-    purge: {
+    keep: {
       olderThanMs: config.AIEP_HISTORY_DAYS * DAY_MS,
       // Events are the history of their run or experiment for as long as it can be read.
       where: sql("aggregate_type NOT IN ('run', 'experiment')"),
     },
-    ...shared,
   });
-  scope.defer("release", "relay", async () => await relay.stop());
-  const commits = new CommitQueue({ pool, onCommitted: () => relay.wake() });
-  scope.defer("release", "commits", async () => await commits.close());
-  observeCommits(shared.telemetry.meter, commits);
-  relay.start();
   const deps = { pool, commits, address: config.address };
   return {
     commits,
@@ -211,7 +164,7 @@ function openWork(
   config: WorkflowConfig,
   { pool, bus, directory }: Foundations,
   stores: ReturnType<typeof openStores> & { readonly registry: ComponentRegistry },
-  shared: Shared,
+  shared: SharedParts,
   scope: Scope,
 ): { readonly engine: Engine; readonly operations: OperationDeps } {
   const { runs, owned, experiments, registry } = stores;

@@ -1,0 +1,95 @@
+/**
+ * scheduler-bridge put together, in the order in which things depend on each other; the scope closes them in reverse.
+ * Foundations (database, bus, directory) → stores and relay → what is known from events → HTTP.
+ */
+import { CONSUMERS, STREAMS } from "@aiep/contracts";
+import {
+  createDeadLetters,
+  createIdempotency,
+  type Logger,
+  openDirectory,
+  openServiceBus,
+  openServiceHttp,
+  openServiceOutbox,
+  openServiceParts,
+  openServicePool,
+  type Scope,
+  type ServiceDeps,
+  sometimes,
+  sql,
+  verifyTopology,
+} from "@aiep/service-kit";
+import { registerApi } from "./api/api.ts";
+import type { BridgeConfig } from "./config.ts";
+import type { OperationDeps } from "./operations/deps.ts";
+import { Experiments } from "./store/experiments.ts";
+import { FireStore } from "./store/fire-store.ts";
+import { migrate } from "./store/migrate.ts";
+
+const SERVICE = "scheduler-bridge";
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+const clock = () => new Date();
+
+export async function startSchedulerBridge(config: BridgeConfig, log: Logger, scope: Scope): Promise<void> {
+  const service = { service: SERVICE, config, log, scope };
+  const parts = await openServiceParts(service, new URL("../package.json", import.meta.url));
+  const { pool, bus, directory } = await openFoundations(config, service);
+  const commits = openServiceOutbox(service, parts, {
+    pool,
+    bus,
+    keep: {
+      olderThanMs: config.AIEP_HISTORY_DAYS * DAY_MS,
+      // A publication's events are its history for as long as it can be read.
+      where: sql("aggregate_type <> 'publication'"),
+    },
+  });
+  const operations: OperationDeps = {
+    experiments: new Experiments(pool),
+    fires: new FireStore({ pool, commits, address: config.address }),
+    directory,
+    clock,
+    timeZone: config.AIEP_TIME_ZONE,
+    consoleUrl: config.AIEP_CONSOLE_URL,
+    triggerUrl: config.AIEP_TRIGGER_URL,
+  };
+
+  const http = await openServiceHttp(service, parts, { pool, bus, directory });
+  const idempotency = createIdempotency({ pool });
+  const keepAnswersMs = config.AIEP_IDEMPOTENCY_HOURS * HOUR_MS;
+  const keepHouse = async () => await idempotency.purge(keepAnswersMs);
+  const house = { what: "purge of old answers to Idempotency-Keys", everyMs: MINUTE_MS, log };
+  scope.defer("release", house.what, sometimes(keepHouse, house));
+  registerApi(http.app, {
+    ...operations,
+    idempotency,
+    deadLetters: createDeadLetters({ bus, service: SERVICE, env: config.AIEP_ENV, consumers: [] }),
+  });
+
+  scope.defer("intake", "http", () => http.stopIntake());
+  scope.defer("drain", "http", async () => await http.close());
+  const { url, probeUrl } = await http.listen();
+  http.started();
+  log.info({ url, probe_url: probeUrl }, "scheduler-bridge listens");
+}
+
+/** What lies outside this process, each opened here and closed by the scope. */
+async function openFoundations(config: BridgeConfig, service: ServiceDeps) {
+  const { log, scope } = service;
+  const pool = openServicePool(service);
+  const ran = await migrate(config.AIEP_DATABASE_URL, pool);
+  if (ran.length > 0) log.info({ migrations: ran }, "database migrated");
+  const bus = await openServiceBus(service);
+  await verifyTopology(bus, {
+    streams: [STREAMS.SCHEDULE, STREAMS.WORKFLOW, STREAMS.TASK, STREAMS.CMD, STREAMS.DLQ],
+    consumers: [
+      CONSUMERS.scheduleCommands,
+      CONSUMERS.scheduleRuns,
+      CONSUMERS.scheduleTasks,
+      CONSUMERS.scheduleEvents,
+    ],
+  });
+  const directory = scope.use("directory", await openDirectory(config.AIEP_DIRECTORY_FILE, log));
+  return { pool, bus, directory };
+}
