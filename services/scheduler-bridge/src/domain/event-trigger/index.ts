@@ -14,5 +14,5 @@ export {
   type TriggerCompilation,
 } from "./compile.ts";
 export { EXTERNAL, type TriggerEvent } from "./event.ts";
-export { type Ancestor, type GuardInput, type GuardVerdict, guardFire, MAX_CHAIN } from "./guard.ts";
+export { type GuardInput, type GuardVerdict, guardFire, MAX_DEPTH, type Upstream } from "./guard.ts";
 export { type Match, matchTrigger } from "./match.ts";

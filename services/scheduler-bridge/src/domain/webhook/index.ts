@@ -4,6 +4,7 @@
  *   secret.ts      the secrets of a publication, two valid while one replaces the other
  *   signature.ts   Standard Webhooks over raw bytes: verify, sign
  *   order.ts       what the body asks for
+ *   wait-token.ts  what a caller shows when it waits
  */
 export { readRunDate, readTriggerOrder, type TriggerOrder, type TriggerOrderResult } from "./order.ts";
 export {
@@ -11,7 +12,7 @@ export {
   rotateSecret,
   SECRET_BYTES,
   validSecrets,
-  type WebhookSecrets,
+  type WebhookSecret,
 } from "./secret.ts";
 export {
   signWebhook,
@@ -22,3 +23,4 @@ export {
   type WebhookRequest,
   type WebhookVerdict,
 } from "./signature.ts";
+export { hashOfToken, isTokenOf, waitTokenOf } from "./wait-token.ts";

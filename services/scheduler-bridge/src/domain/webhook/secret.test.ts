@@ -12,8 +12,10 @@ describe("the secrets of a webhook", () => {
     expect(() => newWebhookSecret(Buffer.alloc(31))).toThrow(TypeError);
   });
 
+  const first = [{ number: 1, secret: secret(1), validUntil: null }];
+
   it("are both valid while one replaces the other, and one again afterwards", () => {
-    const rotated = rotateSecret({ current: secret(1), previous: null }, secret(2), NOW, HOUR_MS);
+    const rotated = rotateSecret(first, secret(2), NOW, HOUR_MS);
     const last = new Date(NOW.getTime() + HOUR_MS - 1);
     expect(validSecrets(rotated, NOW)).toEqual([secret(2), secret(1)]);
     expect(validSecrets(rotated, last)).toEqual([secret(2), secret(1)]);
@@ -21,9 +23,9 @@ describe("the secrets of a webhook", () => {
   });
 
   it("are never more than two", () => {
-    const once = rotateSecret({ current: secret(1), previous: null }, secret(2), NOW, HOUR_MS);
-    const twice = rotateSecret(once, secret(3), NOW, HOUR_MS);
+    const twice = rotateSecret(rotateSecret(first, secret(2), NOW, HOUR_MS), secret(3), NOW, HOUR_MS);
     expect(validSecrets(twice, NOW)).toEqual([secret(3), secret(2)]);
+    expect(twice.map(({ number }) => number)).toEqual([1, 2, 3]);
   });
 
   it.each(["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2hvcnQ="])(

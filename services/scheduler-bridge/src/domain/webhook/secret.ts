@@ -5,10 +5,13 @@
 const PREFIX = "whsec_";
 export const SECRET_BYTES = 32;
 
-export interface WebhookSecrets {
-  /** What new publishes carry. */
-  readonly current: string;
-  readonly previous: { readonly secret: string; readonly validUntil: Date } | null;
+export interface WebhookSecret {
+  /** From 1; the highest is what new publishes carry. */
+  readonly number: number;
+  /** `whsec_…`. */
+  readonly secret: string;
+  /** null: until it is replaced. */
+  readonly validUntil: Date | null;
 }
 
 /** `random`: SECRET_BYTES from the system (D2). */
@@ -17,21 +20,25 @@ export function newWebhookSecret(random: Uint8Array): string {
   return PREFIX + Buffer.from(random).toString("base64");
 }
 
-/** The old one stays valid for a while; the one before it no longer. */
+/** What becomes of them all: the newest stays valid for a while beside the fresh one, those before it no longer. */
 export function rotateSecret(
-  secrets: WebhookSecrets,
+  secrets: readonly WebhookSecret[],
   fresh: string,
   now: Date,
   graceMs: number,
-): WebhookSecrets {
-  return {
-    current: fresh,
-    previous: { secret: secrets.current, validUntil: new Date(now.getTime() + graceMs) },
-  };
+): readonly WebhookSecret[] {
+  const newest = Math.max(0, ...secrets.map(({ number }) => number));
+  const until = new Date(now.getTime() + graceMs);
+  const earlier = secrets.map((each) => ({ ...each, validUntil: each.number === newest ? until : now }));
+  return [...earlier, { number: newest + 1, secret: fresh, validUntil: null }];
 }
 
-export function validSecrets({ current, previous }: WebhookSecrets, now: Date): readonly string[] {
-  return previous !== null && now < previous.validUntil ? [current, previous.secret] : [current];
+/** Newest first. */
+export function validSecrets(secrets: readonly WebhookSecret[], now: Date): readonly string[] {
+  return secrets
+    .filter(({ validUntil }) => validUntil === null || now < validUntil)
+    .toSorted((a, b) => b.number - a.number)
+    .map(({ secret }) => secret);
 }
 
 /** The bytes that sign. */

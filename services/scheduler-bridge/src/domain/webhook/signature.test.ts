@@ -35,7 +35,7 @@ describe("a signed webhook", () => {
 
   it("is accepted with its id and time", () => {
     const sentAt = new Date("2026-03-02T01:00:00.000Z");
-    expect(verify(signed())).toEqual({ ok: true, id: "p.4711.0", sentAt });
+    expect(verify(signed())).toEqual({ ok: true, id: "p.4711.0", sentAt, secret: SECRET });
   });
 
   it("is accepted with any of the valid secrets and any of the signatures in the list", () => {
