@@ -5,17 +5,21 @@
  * A1 A step may be done again after a crash: it looks first, and a step that was done is done (D26).
  * A2 A step that only reads proves what an earlier one claimed; what it finds otherwise is a failure.
  * A3 Secrets (passwords, sessions, the webhook's) never leave in messages of steps or errors.
+ * A4 Unpublishing does not rely on `remote`: a step of publishing may have been done without anybody hearing of it. It looks for
+ *    the project by its name and our mark in it, takes away what is ours, and only that; nothing there is done. In the same way
+ *    publishing takes a project with our mark for its own: `created`.
  */
 import type { ExperimentId, GroupId } from "@aiep/contracts";
+import type { FailureKind, Remote, SchedulerKind } from "../domain/publication/index.ts";
 
-export type SchedulerKind = "wtss" | "local";
+export type { Remote, SchedulerKind } from "../domain/publication/index.ts";
 
 /**
  * What a step failed with. `unavailable`: nobody knows, try again (down, slow, HTML, half an answer). `refused`: the scheduler
  * said no and will again. `taken`: the name belongs to somebody else there. `unauthorized`: our account is not let in;
  * somebody has to change that. `busy`: not now, because something runs there; try again for a while.
  */
-export type SchedulerErrorKind = "unavailable" | "refused" | "taken" | "unauthorized" | "busy";
+export type SchedulerErrorKind = FailureKind;
 
 export class SchedulerError extends Error {
   readonly kind: SchedulerErrorKind;
@@ -48,22 +52,6 @@ export interface Target {
   readonly secret: string;
 }
 
-/** What the scheduler told us of it; kept with the publication. All absent before the first step. */
-export interface Remote {
-  readonly project?: string;
-  readonly flow?: string;
-  readonly projectId?: string;
-  /** We made it, so we may remove it. */
-  readonly created?: boolean;
-  /** Number of the last upload. */
-  readonly revision?: string;
-  readonly scheduleId?: string;
-  /** In words, as the scheduler gave it. */
-  readonly nextFireAt?: string;
-  /** Where a person looks at it (前往WTSS). */
-  readonly url?: string;
-}
-
 export interface StepOutcome {
   /** One sentence of what was done or found. */
   readonly message: string;
@@ -91,8 +79,10 @@ export interface Scheduler {
   readonly kind: SchedulerKind;
   /** Names of steps, in order, that publish or update. */
   readonly publishSteps: (target: Target) => readonly string[];
-  /** That take it away. */
+  /** That take it away (A4), whatever little of it is there. */
   readonly unpublishSteps: (remote: Remote) => readonly string[];
+  /** Why it cannot be scheduled so, as a sentence, before anything is tried; absent: what the cron's language allows. */
+  readonly cronProblem?: (cron: string | null) => string | undefined;
   /**
    * Does one step by its name. Throws SchedulerError.
    * Steps of publishing and unpublishing share one space of names.

@@ -1,0 +1,27 @@
+/** Publications: see publication.ts for what they are. */
+export { type Asked, firstPublish, publishAgain, rotateSecret, unpublish } from "./order.ts";
+export {
+  type FailureKind,
+  isAtRest,
+  mayFire,
+  type PlacedStep,
+  type Publication,
+  type PublicationChange,
+  type PublicationEvent,
+  type Remote,
+  type SchedulerKind,
+  type SecretsChange,
+  type Standing,
+  type Step,
+  targetOf,
+  type Wanted,
+} from "./publication.ts";
+export {
+  abandon,
+  begin,
+  dutyOf,
+  finish,
+  type Outcome,
+  type Patience,
+  type Ticket,
+} from "./steps.ts";

@@ -1,0 +1,315 @@
+/** The way of a publication, step by step: what is due, the mark before a step, and what its outcome makes of it (U1–U4). */
+import {
+  changed,
+  type FailureKind,
+  isAtRest,
+  type PlacedStep,
+  type Publication,
+  type PublicationChange,
+  type Remote,
+  type Step,
+} from "./publication.ts";
+import * as words from "./words.ts";
+
+export type Duty =
+  | { readonly kind: "none" }
+  | { readonly kind: "later"; readonly at: Date }
+  /** Its steps are not known yet: the adapter names them. */
+  | { readonly kind: "plan" }
+  | { readonly kind: "step"; readonly position: number };
+
+export function dutyOf(publication: Publication, now: Date): Duty {
+  const { nextAttemptAt, steps, purpose } = publication;
+  if (nextAttemptAt === null) return { kind: "none" };
+  if (nextAttemptAt > now) return { kind: "later", at: nextAttemptAt };
+  if (!steps.some((step) => step.purpose === purpose)) return { kind: "plan" };
+  return { kind: "step", position: positionOfNext(publication) };
+}
+
+function positionOfNext({ steps, purpose }: Publication): number {
+  return steps.findIndex((step) => step.purpose === purpose && step.state !== "Done");
+}
+
+/** Which attempt of which step somebody does; its outcome counts as long as nobody else began it anew. */
+export interface Ticket {
+  readonly generation: number;
+  readonly position: number;
+  readonly step: Step;
+}
+
+/** Before a step is done (U2). `names`: those of its purpose, when they were not known yet; without any it is at its end. */
+export function begin(
+  publication: Publication,
+  names: readonly string[],
+  at: Date,
+): { readonly change: PublicationChange; readonly ticket: Ticket | null } {
+  const planned = withPlan(publication, names);
+  const position = positionOfNext(planned);
+  const step = planned.steps[position];
+  if (step === undefined) return { change: completed(publication, planned.steps, [], at), ticket: null };
+  const begun: Step = {
+    ...step,
+    state: "Running",
+    attempts: step.attempts + 1,
+    message: null,
+    startedAt: step.startedAt ?? at,
+  };
+  const { generation, standing } = publication;
+  const steps = replaced(planned.steps, position, begun);
+  const added = steps.flatMap((each, index) =>
+    index >= publication.steps.length || index === position ? [placed(generation, index, each)] : [],
+  );
+  const change = changed(
+    publication,
+    { steps, standing: step.state === "Running" ? "unsure" : standing },
+    { event: "stepped", steps: added, at, by: null },
+  );
+  return { change, ticket: { generation, position, step: begun } };
+}
+
+function withPlan(publication: Publication, names: readonly string[]): Publication {
+  const { purpose, steps } = publication;
+  const pending = names.map(
+    (name): Step => ({
+      purpose,
+      name,
+      state: "Pending",
+      attempts: 0,
+      message: null,
+      startedAt: null,
+      finishedAt: null,
+    }),
+  );
+  return { ...publication, steps: [...steps, ...pending] };
+}
+
+export type Outcome =
+  | { readonly kind: "done"; readonly message: string; readonly remote: Remote }
+  | { readonly kind: "failed"; readonly failure: FailureKind; readonly message: string };
+
+export interface Patience {
+  /** How long a step is tried, from its first failure. */
+  readonly giveUpMs: number;
+  /** Until the next try; `attempts` from 1. */
+  readonly delayMs: (attempts: number) => number;
+}
+
+/** Null: the step was begun anew by somebody else, whose outcome counts. */
+export function finish(
+  publication: Publication,
+  ticket: Ticket,
+  outcome: Outcome,
+  at: Date,
+  patience: Patience,
+): PublicationChange | null {
+  if (publication.generation !== ticket.generation) return overtaken(publication, ticket, outcome, at);
+  const now = publication.steps[ticket.position];
+  if (now?.state !== "Running" || now.attempts !== ticket.step.attempts) return null;
+  return outcome.kind === "done"
+    ? done(publication, ticket, outcome, at)
+    : failed(publication, ticket, outcome, at, patience);
+}
+
+type Done = Extract<Outcome, { kind: "done" }>;
+type Failed = Extract<Outcome, { kind: "failed" }>;
+
+/** U1: a newer order came meanwhile. What the step found out is kept; the rest is for the newer one. */
+function overtaken(
+  publication: Publication,
+  ticket: Ticket,
+  outcome: Outcome,
+  at: Date,
+): PublicationChange | null {
+  if (isAtRest(publication.state)) return null;
+  const ended: Step = {
+    ...ticket.step,
+    state: outcome.kind === "done" ? "Done" : "Failed",
+    message: outcome.message,
+    finishedAt: at,
+  };
+  const told = outcome.kind === "done" ? { remote: { ...publication.remote, ...outcome.remote } } : {};
+  const steps = [placed(ticket.generation, ticket.position, ended)];
+  return changed(publication, told, { event: "stepped", steps, at, by: null });
+}
+
+function done(publication: Publication, ticket: Ticket, outcome: Done, at: Date): PublicationChange {
+  const ended: Step = { ...ticket.step, state: "Done", message: outcome.message, finishedAt: at };
+  const steps = replaced(publication.steps, ticket.position, ended);
+  const changedSteps = [placed(ticket.generation, ticket.position, ended)];
+  const { standing, purpose } = publication;
+  const after: Publication = {
+    ...publication,
+    steps,
+    remote: { ...publication.remote, ...outcome.remote },
+    standing: standing === "settled" ? "changed" : standing,
+    nextAttemptAt: at,
+    giveUpAt: null,
+    // A rollback keeps what it is there for.
+    ...(purpose === "rollback" ? {} : { reason: null, message: null }),
+  };
+  if (positionOfNext(after) < 0) return completed(after, steps, changedSteps, at);
+  return changed(after, {}, { event: "stepped", steps: changedSteps, at, by: null });
+}
+
+function failed(
+  publication: Publication,
+  ticket: Ticket,
+  outcome: Failed,
+  at: Date,
+  patience: Patience,
+): PublicationChange {
+  const { failure, message } = outcome;
+  const giveUpAt = publication.giveUpAt ?? new Date(at.getTime() + patience.giveUpMs);
+  const again = mayPass(failure) && at < giveUpAt;
+  const step: Step = {
+    ...ticket.step,
+    state: again ? "Retrying" : "Failed",
+    message,
+    finishedAt: again ? null : at,
+  };
+  const steps = replaced(publication.steps, ticket.position, step);
+  const changedSteps = [placed(ticket.generation, ticket.position, step)];
+  const after: Publication = {
+    ...publication,
+    steps,
+    standing: failure === "unavailable" ? "unsure" : publication.standing,
+  };
+  if (!again) return gaveUp(after, changedSteps, outcome, at);
+  const delay = patience.delayMs(step.attempts);
+  return changed(
+    after,
+    {
+      giveUpAt,
+      nextAttemptAt: new Date(at.getTime() + delay),
+      ...(publication.purpose === "rollback"
+        ? {}
+        : { reason: words.REASONS[failure], message: words.triedAgain(step.name, message) }),
+    },
+    { event: "stepped", steps: changedSteps, at, by: null },
+  );
+}
+
+function mayPass(failure: FailureKind): boolean {
+  return failure === "unavailable" || failure === "busy";
+}
+
+/** The last step of a purpose was done. */
+function completed(
+  publication: Publication,
+  steps: readonly Step[],
+  changedSteps: readonly PlacedStep[],
+  at: Date,
+): PublicationChange {
+  const rest = { steps, standing: "settled", nextAttemptAt: null, giveUpAt: null } as const;
+  const told = { steps: changedSteps, at, by: null };
+  const { purpose, wanted, live, message } = publication;
+  switch (purpose) {
+    case "publish":
+      return changed(
+        publication,
+        { ...rest, state: "Published", reason: null, message: null, live: wanted, publishedAt: at },
+        { ...told, event: "published", secrets: { kind: "live", number: wanted.secret } },
+      );
+    case "unpublish":
+      return changed(
+        publication,
+        { ...rest, state: "Unpublished", reason: null, message: null, live: null, remote: {} },
+        { ...told, event: "unpublished", secrets: { kind: "ended" } },
+      );
+    case "rollback":
+      return changed(
+        publication,
+        {
+          ...rest,
+          state: "Failed",
+          message: words.rolledBack(message, live),
+          ...(live === null ? { remote: {} } : { owner: live.owner }),
+        },
+        { ...told, event: "failed" },
+      );
+  }
+}
+
+/** A step's last word was no. */
+function gaveUp(
+  publication: Publication,
+  steps: readonly PlacedStep[],
+  { failure, message }: Failed,
+  at: Date,
+): PublicationChange {
+  const { purpose, live } = publication;
+  const name = steps[0]?.name ?? "";
+  const reason = words.REASONS[failure];
+  const told = { steps, at, by: null };
+  const rest = { state: "Failed", nextAttemptAt: null, giveUpAt: null } as const;
+  const owner = live === null ? {} : { owner: live.owner };
+  switch (purpose) {
+    case "unpublish":
+      return changed(
+        publication,
+        { ...rest, ...owner, reason, message: words.notTakenAway(name, message) },
+        { ...told, event: "failed" },
+      );
+    case "rollback":
+      return changed(
+        publication,
+        { ...rest, ...owner, message: words.notRolledBack(publication, name, message) },
+        { ...told, event: "failed" },
+      );
+    case "publish":
+      if (somethingBegun(publication))
+        return changed(
+          publication,
+          {
+            purpose: "rollback",
+            reason,
+            message: words.failedAt(name, message),
+            nextAttemptAt: at,
+            giveUpAt: null,
+          },
+          { ...told, event: "stepped" },
+        );
+      return changed(
+        publication,
+        {
+          ...rest,
+          ...owner,
+          ...(live === null ? { remote: {} } : {}),
+          standing: "settled",
+          reason,
+          message: words.nothingChanged(words.failedAt(name, message), live),
+        },
+        { ...told, event: "failed" },
+      );
+  }
+}
+
+/** Without a look of ours nothing that we made can be there unless we know of it, or are unsure. */
+function somethingBegun({ standing, live, remote }: Publication): boolean {
+  return standing === "unsure" || (standing === "changed" && (live !== null || remote.created === true));
+}
+
+/** Nobody can do its steps: the installation knows no such scheduler any more. */
+export function abandon(publication: Publication, at: Date): PublicationChange {
+  const { live, scheduler } = publication;
+  return changed(
+    publication,
+    {
+      state: "Failed",
+      reason: "scheduler_not_configured",
+      message: words.noScheduler(publication, scheduler),
+      nextAttemptAt: null,
+      giveUpAt: null,
+      ...(live === null ? {} : { owner: live.owner }),
+    },
+    { event: "failed", steps: [], at, by: null },
+  );
+}
+
+function placed(generation: number, position: number, step: Step): PlacedStep {
+  return { ...step, generation, position };
+}
+
+function replaced(steps: readonly Step[], position: number, step: Step): readonly Step[] {
+  return steps.map((each, index) => (index === position ? step : each));
+}
