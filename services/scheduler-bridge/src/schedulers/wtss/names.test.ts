@@ -5,7 +5,7 @@ import { decodeWtssName, wtssName } from "./names.ts";
 
 const id = experimentId.parse("ab13c7538f0e4d2a9b6c1d2e3f405162");
 const anyId = fc
-  .array(fc.constantFrom(..."0123456789abcdef"), { minLength: 32, maxLength: 32 })
+  .array(fc.constantFrom(..."0123456789abcdef".split("")), { minLength: 32, maxLength: 32 })
   .map((digits) => experimentId.parse(digits.join("")));
 const anyName = fc.oneof(
   fc.string({ minLength: 1, maxLength: 40 }),

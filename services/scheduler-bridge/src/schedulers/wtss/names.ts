@@ -21,7 +21,7 @@ export function wtssName(experimentName: string, experimentId: ExperimentId): st
   const room = MAX_LENGTH - suffix.length;
   const whole = encode(experimentName);
   if (whole.length <= room) return whole + suffix;
-  const points = [...experimentName].slice(0, room);
+  const points = Array.from(experimentName).slice(0, room);
   for (;;) {
     points.pop();
     const cut = encode(points.join("")) + OPEN;
