@@ -418,7 +418,7 @@ export const ERRORS = {
     status: 404,
     retry: "never",
     title: "There is no such back-fill",
-    hint: "List them with: aiepctl schedule backfills.",
+    hint: "List them with: aiepctl schedule backfills list SCHEDULE_ID.",
   },
   BACKFILL_INVALID: {
     status: 422,

@@ -115,7 +115,18 @@ describe("completion", () => {
   };
 
   it("offers commands, options, choices and what a value is", () => {
-    expect(words("")).toEqual(["mltask", "workflow", "events", "config", "doctor", "completion", "version"]);
+    expect(words("")).toEqual([
+      "mltask",
+      "workflow",
+      "schedule",
+      "trigger",
+      "events",
+      "config",
+      "doctor",
+      "completion",
+      "version",
+    ]);
+    expect(words("schedule", "create", "--overlap", "")).toEqual(["skip", "queue", "cancel_old", "allow"]);
     expect(words("mltask", "run", "--")).toContain("--upload-code");
     expect(words("mltask", "list", "--state", "")).toContain("Running");
     expect(words("mltask", "run", "-f", "")).toBe("files");

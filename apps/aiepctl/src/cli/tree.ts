@@ -2,7 +2,9 @@
 import type { CommandGroup } from "./command.ts";
 import { config } from "./tree/config.ts";
 import { mltask, TASK_ID_OPTION, TASK_IDS } from "./tree/mltask.ts";
+import { schedule } from "./tree/schedule.ts";
 import { command, group } from "./tree/spec.ts";
+import { trigger } from "./tree/trigger.ts";
 import { workflow } from "./tree/workflow.ts";
 
 export { GLOBAL_OPTIONS } from "./tree/globals.ts";
@@ -13,6 +15,8 @@ export const ROOT: CommandGroup = group({
   commands: [
     mltask,
     workflow,
+    schedule,
+    trigger,
     group({
       name: "events",
       summary: "What happens on the platform.",

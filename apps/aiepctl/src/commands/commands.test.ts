@@ -524,6 +524,25 @@ describe("doctor", () => {
     expect(code).toBe(1);
   });
 
+  it("warns about a scheduler that is away, and about a platform that schedules nothing", async () => {
+    await using at = await stage();
+    const message = "http://wtss does not answer; check AIEP_WTSS_URL.";
+    at.platform.schedulers = [
+      { kind: "wtss", configured: true, checks: [{ name: "address", ok: false, message }] },
+      { kind: "local", configured: false, checks: [] },
+    ];
+    const { code, stdout } = await at.place.run(["doctor"]);
+    expect(stdout).toContain("knows: wtss, local (not configured)\n");
+    expect(stdout).toContain(`warn  scheduler wtss, address: ${message}\n`);
+    expect(code).toBe(0);
+    at.platform.intercept = ({ url }, response) => {
+      if (url.pathname !== "/v1/schedulers") return undefined;
+      problem(response, "ROUTE_NOT_FOUND", "No service answers it.");
+      return true;
+    };
+    expect((await at.place.run(["doctor"])).stdout).toMatch(/^warn {2}workflows are scheduled: /m);
+  });
+
   it("says what to do where nothing is configured, and where nothing answers", async () => {
     await using place = await Workplace.create();
     expect(await place.run(["doctor"], { env: { AIEPCTL_CONFIG: "" } })).toMatchObject({

@@ -1,6 +1,14 @@
 /** `doctor`: one check after another, each passed, doubtful or failed, and for what is wrong what to do. */
 import { lookup } from "node:dns/promises";
-import { API_VERSION, ROUTES, runtimeView, type WhoamiView, whoamiView } from "@aiep/contracts";
+import {
+  API_VERSION,
+  ROUTES,
+  runtimeView,
+  schedulerView,
+  type WhoamiView,
+  whoamiView,
+} from "@aiep/contracts";
+import * as z from "zod";
 import type { CommandContext } from "../cli/command.ts";
 import { CliError, EXIT } from "../cli/errors.ts";
 import { withSession } from "../cli/session.ts";
@@ -27,6 +35,7 @@ export async function run(context: CommandContext): Promise<number> {
   if (settings !== undefined && (await checkServer(context, settings, add))) {
     await checkAccount(context, add);
     await checkRuntime(context, add);
+    await checkSchedulers(context, add);
   }
   const failed = findings.some(({ result }) => result === "fail");
   await show(context, {
@@ -147,6 +156,32 @@ async function checkRuntime(context: CommandContext, add: Add): Promise<void> {
     });
   } catch (error) {
     add("tasks run", "warn", explain(error), hint(error));
+  }
+}
+
+const schedulersView = z.object({ items: z.array(schedulerView) });
+/** Asking a scheduler logs in there. */
+const ASK_SCHEDULER_MS = 20_000;
+
+/** Where workflows are published; reads only. A scheduler that is away is a warning: our own part works. */
+async function checkSchedulers(context: CommandContext, add: Add): Promise<void> {
+  try {
+    await withSession(context, async ({ api, signal }) => {
+      const { data } = await api.call(ROUTES.listSchedulers, schedulersView, {
+        signal: AbortSignal.any([signal, AbortSignal.timeout(ASK_SCHEDULER_MS)]),
+        timeoutMs: ASK_SCHEDULER_MS,
+      });
+      const known = data.items.map(({ kind, configured }) =>
+        configured ? kind : `${kind} (not configured)`,
+      );
+      add("workflows are scheduled", "pass", `scheduler-bridge answers and knows: ${known.join(", ")}`);
+      for (const { kind, checks } of data.items)
+        for (const { name, ok, message } of checks)
+          add(`scheduler ${kind}, ${name}`, ok ? "pass" : "warn", message);
+      return EXIT.ok;
+    });
+  } catch (error) {
+    add("workflows are scheduled", "warn", explain(error), hint(error));
   }
 }
 

@@ -47,7 +47,7 @@ export interface ApiDeps {
 }
 
 /** Asked for twice they have the effect of once. */
-const HARMLESS = /\/(stop|cancel|pause|resume|validate|compile)$/;
+const HARMLESS = /\/(stop|cancel|pause|resume|validate|compile|preview|test)$/;
 const REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_RETRY_MS = 15_000;
 

@@ -11,6 +11,7 @@ import {
   type ErrorCode,
   hexId,
   type RuntimeView,
+  type SchedulerView,
   submitTaskBody,
 } from "@aiep/contracts";
 import { FakeTask } from "./fake-task.ts";
@@ -33,6 +34,10 @@ export class FakePlatform implements AsyncDisposable {
     kind: "local",
     checks: [{ name: "memory limits", status: "pass", message: "by cgroup" }],
   };
+  schedulers: SchedulerView[] = [
+    { kind: "wtss", configured: true, checks: [{ name: "login", ok: true, message: "as aiep" }] },
+    { kind: "local", configured: true, checks: [] },
+  ];
   /** After this many more SSE events of one kind the connection is cut in the middle of the next. */
   cutAfter: number | undefined;
   readonly #byKey = new Map<string, FakeTask>();
@@ -128,6 +133,7 @@ export class FakePlatform implements AsyncDisposable {
       return problem(response, "UNAUTHENTICATED", "A bearer token is needed.");
     if (path === "/v1/whoami") return json(response, 200, WHOAMI);
     if (path === "/v1/runtime") return json(response, 200, this.runtime);
+    if (path === "/v1/schedulers") return json(response, 200, { items: this.schedulers });
     if (path === "/v1/code-packages") return this.#upload(request, response);
     const known = /^\/v1\/code-packages\/([0-9a-f]{32})$/.exec(path)?.[1];
     if (known !== undefined) {
@@ -294,7 +300,7 @@ function packageView(id: string, sha256: string, bytes: number) {
   };
 }
 
-function json(response: ServerResponse, status: number, body: unknown): void {
+export function json(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
 }
 

@@ -16,7 +16,7 @@ export async function readDefinitionFile(
   name: string | undefined,
 ): Promise<DefinitionFile> {
   if (name === undefined) throw usageError("the file is missing");
-  const bytes = name === "-" ? await collected(shell.stdin) : await fileBytes(resolve(shell.cwd, name), name);
+  const bytes = await contentOf(shell, name);
   if (bytes.subarray(0, 4).equals(Buffer.from("PK\x03\x04"))) return { kind: "zip", bytes };
   const text = bytes.toString("utf8");
   const json = jsonObjectIn(text);
@@ -25,6 +25,15 @@ export async function readDefinitionFile(
     return { kind: "bundle", document: json };
   // The text, not the value: numbers keep how they are written.
   return isFlowJson(json) ? { kind: "flowjson", text } : { kind: "native", document: json };
+}
+
+/** Of a file, or of stdin when it is named `-`. */
+export async function fileText({ shell }: CommandContext, name: string): Promise<string> {
+  return (await contentOf(shell, name)).toString("utf8");
+}
+
+async function contentOf({ stdin, cwd }: CommandContext["shell"], name: string): Promise<Buffer> {
+  return name === "-" ? await collected(stdin) : await fileBytes(resolve(cwd, name), name);
 }
 
 /** As the body of a request that takes a definition; a zip or a bundle goes another way. */

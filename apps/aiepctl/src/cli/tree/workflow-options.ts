@@ -34,6 +34,12 @@ export const RUN_DATE: OptionSpec = {
   value: "DATE",
   help: "Business date, 20260131 or 2026-01-31; default yesterday in the workflow's time zone.",
 };
+export const TIME_ZONE: OptionSpec = {
+  name: "time-zone",
+  kind: "value",
+  value: "ZONE",
+  help: "In which the cron is meant, such as Asia/Shanghai; default the platform's.",
+};
 export const WAITING: readonly OptionSpec[] = [
   { name: "wait", kind: "flag", help: "Follow the run to its end; Ctrl-C leaves it alone." },
   {

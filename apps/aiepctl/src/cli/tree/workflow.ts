@@ -1,6 +1,7 @@
 /** `aiepctl workflow`: experiments, their versions and runs. */
 import { command, group, YES } from "./spec.ts";
 import { EXIT_CODES, FILE, ID, LIMIT, NAME, PARAM, RUN_DATE, VERSION, WAITING } from "./workflow-options.ts";
+import { publications } from "./workflow-publish.ts";
 import { runs } from "./workflow-runs.ts";
 
 const templates = group({
@@ -44,7 +45,7 @@ const templates = group({
 export const workflow = group({
   name: "workflow",
   aliases: ["wf"],
-  summary: "Workflows: experiments, versions, runs.",
+  summary: "Workflows: experiments, versions, runs, publications.",
   commands: [
     command({
       name: "list",
@@ -271,6 +272,7 @@ export const workflow = group({
       load: async () => (await import("../../commands/workflow/run.ts")).run,
     }),
     runs,
+    ...publications,
     command({
       name: "compile",
       summary: "A version for another engine: KFP PipelineSpec or Argo Workflow, on stdout.",

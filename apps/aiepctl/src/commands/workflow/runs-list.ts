@@ -1,11 +1,11 @@
-import { experimentView, page, ROUTES, runNodeView, runView } from "@aiep/contracts";
+import { page, ROUTES, runNodeView, runView } from "@aiep/contracts";
 import type { CommandModule } from "../../cli/command.ts";
 import { EXIT } from "../../cli/errors.ts";
-import { type Session, withSession } from "../../cli/session.ts";
+import { withSession } from "../../cli/session.ts";
 import { show } from "../../terminal/output.ts";
 import { timeOption } from "../../terminal/time.ts";
 import { runLine } from "../../workflows/follow-run.ts";
-import { experimentIdOf, runIdOf } from "../../workflows/ids.ts";
+import { runIdOf, wholeIdOf } from "../../workflows/ids.ts";
 import { pages, showList } from "../../workflows/pages.ts";
 import { runDateOf } from "../../workflows/run-options.ts";
 import { nodeTable, runTable } from "../../workflows/tables.ts";
@@ -19,10 +19,13 @@ export const list: CommandModule = {
       const listed = await pages(session, ROUTES.listRuns, page(runView), {
         query: {
           group_id: options.text("group"),
-          experiment_id: await experimentOf(session, options.text("experiment")),
+          experiment_id: await wholeIdOf(session, options.text("experiment")),
           version_name: options.text("version"),
           state: options.list("state"),
           run_date: runDateOf(options.text("run-date")),
+          origin: options.list("origin"),
+          publication_id: options.text("source"),
+          external_id: options.text("external-id"),
           created_by: options.flag("mine") ? await whoAmI(session) : undefined,
           created_after: timeOption("created-after", options.text("created-after"), now),
           created_before: timeOption("created-before", options.text("created-before"), now),
@@ -33,15 +36,6 @@ export const list: CommandModule = {
       return EXIT.ok;
     }),
 };
-
-/** The filter takes whole ids. */
-async function experimentOf(session: Session, written: string | undefined): Promise<string | undefined> {
-  if (written === undefined) return undefined;
-  const id = experimentIdOf(written);
-  if (id.length === 32) return id;
-  const options = { params: { experiment_id: id }, signal: session.signal };
-  return (await session.api.call(ROUTES.getExperiment, experimentView, options)).data.id;
-}
 
 export const get: CommandModule = {
   run: async (context) =>
