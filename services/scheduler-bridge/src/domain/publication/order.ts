@@ -99,9 +99,16 @@ export function unpublish(
   if (current.state === "Unpublished") return null;
   if (current.state === "Unpublishing") return hastened(current, context);
   const { by, at } = context;
+  const begin = begun(current, at);
+  if (current.live === null && begin.standing === "settled")
+    return changed(
+      current,
+      { ...begin, state: "Unpublished", remote: {}, nextAttemptAt: null },
+      { event: "unpublished", steps: [], at, by, secrets: { kind: "ended" } },
+    );
   return changed(
     current,
-    { ...begun(current, at), state: "Unpublishing", purpose: "unpublish" },
+    { ...begin, state: "Unpublishing", purpose: "unpublish" },
     { event: "unpublishing", steps: [], at, by },
   );
 }

@@ -247,7 +247,7 @@ function gaveUp(
     case "unpublish":
       return changed(
         publication,
-        { ...rest, ...owner, reason, message: words.notTakenAway(name, message) },
+        { ...rest, ...owner, reason, message: words.notTakenAway(publication, name, message) },
         { ...told, event: "failed" },
       );
     case "rollback":
@@ -291,13 +291,16 @@ function somethingBegun({ standing, live, remote }: Publication): boolean {
 
 /** Nobody can do its steps: the installation knows no such scheduler any more. */
 export function abandon(publication: Publication, at: Date): PublicationChange {
-  const { live, scheduler } = publication;
+  const { live, scheduler, steps } = publication;
+  const unheard = steps.some(({ state }) => state === "Running");
+  const standing = unheard ? "unsure" : publication.standing;
   return changed(
     publication,
     {
       state: "Failed",
+      standing,
       reason: "scheduler_not_configured",
-      message: words.noScheduler(publication, scheduler),
+      message: words.noScheduler({ ...publication, standing }, scheduler),
       nextAttemptAt: null,
       giveUpAt: null,
       ...(live === null ? {} : { owner: live.owner }),

@@ -30,8 +30,10 @@ export function notRolledBack(publication: Publication, step: string, message: s
   return `${publication.message ?? ""} ${leftThere(publication)} It could not be rolled back. ${failedAt(step, message)} Publish or unpublish it again.`.trimStart();
 }
 
-export function notTakenAway(step: string, message: string): string {
-  return `${failedAt(step, message)} Some or all of it may still be there. Unpublish it again.`;
+export function notTakenAway({ standing, live }: Publication, step: string, message: string): string {
+  const failure = failedAt(step, message);
+  if (standing === "settled") return `${nothingChanged(failure, live)} Unpublish it again.`;
+  return `${failure} Some or all of it may still be there. Unpublish it again.`;
 }
 
 export function noScheduler(publication: Publication, scheduler: SchedulerKind): string {
