@@ -33,6 +33,7 @@ const PURE_LIBRARIES = [
   "zod",
   "yaml",
   "@marcbachmann/cel-js",
+  "croner",
   "node:crypto",
 ];
 const ADAPTERS = ["runtimes", "components", "schedulers", "sources"];
@@ -52,7 +53,8 @@ export const RULES: readonly Rule[] = [
     why: "libs/* never import services, apps or deploy",
     applies: (path) => path.startsWith("libs/"),
     forbids: (target) =>
-      /^(services|apps|deploy)\//.test(target) || /^@aiep\/(task-svc|log-svc|deploy-local)/.test(target),
+      /^(services|apps|deploy)\//.test(target) ||
+      /^@aiep\/(task-svc|log-svc|workflow-svc|scheduler-bridge|deploy-local)/.test(target),
   },
   {
     id: "D1 test servers stay in tests",

@@ -2,7 +2,14 @@
  * A service in task-svc's place that executes nothing: every submitted task ends well at once, told by its one terminal event
  * through an outbox like any service's. What is left is the way over the bus. Environment: what `stack env task-svc` prints.
  */
-import { CONSUMERS, type DataOf, submitTask, TASK_COMMANDS, taskSucceeded } from "@aiep/contracts";
+import {
+  CONSUMERS,
+  type DataOf,
+  submitTask,
+  TASK_COMMANDS,
+  taskIdOfCommand,
+  taskSucceeded,
+} from "@aiep/contracts";
 import {
   type CommandMessage,
   CommitQueue,
@@ -16,7 +23,6 @@ import {
   newOutboxRecord,
   outboxInsert,
   serviceEnvironment,
-  taskIdOfCommand,
 } from "@aiep/service-kit";
 import * as z from "zod";
 

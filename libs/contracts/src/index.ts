@@ -23,6 +23,7 @@ export {
   type ErrorEntry,
   type ErrorField,
 } from "./errors.ts";
+export { commandIdOf, runIdOfCommand, taskIdOfCommand } from "./events/command-ids.ts";
 export {
   type CommandDefinition,
   commandSubject,
@@ -230,6 +231,7 @@ export {
   type PublicationState,
   publicationState,
   SCHEDULER_KINDS,
+  type SchedulerKind,
   STEP_PURPOSES,
   STEP_STATES,
   type StepPurpose,

@@ -9,6 +9,7 @@
  *   kubernetes/     a cluster that is there: its API, its audit log, a proxy of faults, simulated nodes
  *   wait, port      waiting for a named condition; free ports
  */
+export { type ApiAnswer, type ApiClient, type CallOptions, openApiClient } from "./api-client.ts";
 export { type DevServersConfig, loadConfig } from "./config.ts";
 export { type DatabaseServer, type DatabaseServerOptions, startDatabase } from "./database.ts";
 export type { Database, DatabaseOptions } from "./database-client.ts";

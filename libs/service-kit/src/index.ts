@@ -28,7 +28,6 @@ export {
 } from "./auth/token-verifier.ts";
 export { type Bus, type BusOptions, type BusStatus, connectBus } from "./bus/bus.ts";
 export { type Capabilities, capabilitiesOf } from "./bus/capabilities.ts";
-export { commandIdOf, runIdOfCommand, taskIdOfCommand } from "./bus/command-ids.ts";
 export {
   createDeadLetters,
   type DeadLetterPage,

@@ -3,6 +3,7 @@ import * as z from "zod";
 
 export const SCHEDULER_KINDS = ["wtss", "local"] as const;
 export const schedulerKind = z.enum(SCHEDULER_KINDS);
+export type SchedulerKind = z.infer<typeof schedulerKind>;
 
 /**
  * `Failed`: the last publish or update did not come through and what it had begun was rolled back; `live_version_name` says

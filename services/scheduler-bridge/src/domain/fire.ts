@@ -8,6 +8,7 @@
  */
 import {
   type BackfillId,
+  commandIdOf,
   type ExperimentId,
   type FireId,
   type FireKind,
@@ -17,8 +18,8 @@ import {
   type RunId,
   type RunOrigin,
   type RunState,
+  runIdOfCommand,
 } from "@aiep/contracts";
-import { commandIdOf, runIdOfCommand } from "@aiep/service-kit";
 import type * as z from "zod";
 
 export type Json = z.core.util.JSONType;

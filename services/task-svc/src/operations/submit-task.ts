@@ -7,8 +7,14 @@
  * O3 text files that come with the submit are kept as a package once everything else is admitted; one whose task is not
  *    written then is like any package that no task uses.
  */
-import { type CodePackageId, type SubmitTaskBody, type TaskId, taskId } from "@aiep/contracts";
-import { type DirectoryIndex, type Principal, randomHex, type Sql, taskIdOfCommand } from "@aiep/service-kit";
+import {
+  type CodePackageId,
+  type SubmitTaskBody,
+  type TaskId,
+  taskId,
+  taskIdOfCommand,
+} from "@aiep/contracts";
+import { type DirectoryIndex, type Principal, randomHex, type Sql } from "@aiep/service-kit";
 import type { CodePackageFacts } from "../domain/admission/facts.ts";
 import { refusalError } from "../domain/admission/refusal.ts";
 import { type Admitted, admit } from "../domain/admission.ts";

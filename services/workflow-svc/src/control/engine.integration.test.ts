@@ -1,6 +1,5 @@
-import { type RunStatusData, stopTask, submitTask, taskId } from "@aiep/contracts";
+import { type RunStatusData, stopTask, submitTask, taskId, taskIdOfCommand } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
-import { taskIdOfCommand } from "@aiep/service-kit";
 import { describe, expect, test } from "vitest";
 import { failed, succeeded } from "../components/define.ts";
 import { registryOf } from "../components/registry.ts";

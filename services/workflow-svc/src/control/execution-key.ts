@@ -3,8 +3,7 @@
  * execution keys, ids of commands, tasks and child runs.
  */
 import { createHash } from "node:crypto";
-import { hexId, type RunId, runId } from "@aiep/contracts";
-import { commandIdOf } from "@aiep/service-kit";
+import { commandIdOf, hexId, type RunId, runId } from "@aiep/contracts";
 
 function digest(...parts: readonly (string | number)[]): Buffer {
   return createHash("sha256").update(JSON.stringify(parts)).digest();

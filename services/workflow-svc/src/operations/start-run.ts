@@ -11,10 +11,11 @@ import {
   type RunId,
   type RunOrigin,
   runId,
+  runIdOfCommand,
   type StartRunBody,
   type WorkflowDefinition,
 } from "@aiep/contracts";
-import { type Principal, randomHex, requireMember, runIdOfCommand, type Sql } from "@aiep/service-kit";
+import { type Principal, randomHex, requireMember, type Sql } from "@aiep/service-kit";
 import {
   draftChanged,
   type Experiment,

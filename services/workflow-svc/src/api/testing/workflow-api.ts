@@ -10,16 +10,10 @@ import {
   CONSUMERS,
   type DirectoryInput,
   directory as directorySchema,
-  fillPath,
-  type Problem,
-  problem,
-  ROUTES,
-  type RouteDefinition,
-  type RouteName,
   STREAMS,
   TOKEN_AUDIENCE,
 } from "@aiep/contracts";
-import { createTokenSigner, startNats } from "@aiep/dev-servers";
+import { type ApiClient, createTokenSigner, openApiClient, startNats } from "@aiep/dev-servers";
 import {
   applyTopology,
   changesOnBus,
@@ -35,7 +29,6 @@ import {
   type SqlPool,
   startTelemetry,
 } from "@aiep/service-kit";
-import type * as z from "zod";
 import { createRegistry } from "../../components/registry.ts";
 import type { RunControl } from "../../control/run-control.ts";
 import { bundleKeysOf } from "../../operations/bundle-keys.ts";
@@ -71,40 +64,14 @@ export const TEST_DIRECTORY: DirectoryInput = {
   images: [{ name: "python", url: "reg/python:3", default_for_python: true }],
 };
 
-type BodyOf<Name extends RouteName> = (typeof ROUTES)[Name] extends {
-  readonly response: infer Schema extends z.ZodType;
-}
-  ? z.output<Schema>
-  : undefined;
-
-export interface WorkflowApi extends AsyncDisposable {
+/** Called as ada, unless somebody else is named. */
+export interface WorkflowApi extends ApiClient, AsyncDisposable {
   readonly url: string;
   readonly pool: SqlPool;
   readonly runs: RunStore;
   token(user: string): string;
-  /** Calls a route as ada, unless somebody else is named; anything but success fails the test. */
-  ok<Name extends RouteName>(name: Name, options?: CallOptions): Promise<Answer<BodyOf<Name>>>;
-  /** The problem that it answers. */
-  refused(name: RouteName, options?: CallOptions): Promise<Problem>;
   /** An experiment with this definition; its id. */
   create(definition: unknown): Promise<string>;
-}
-
-interface CallOptions {
-  readonly user?: string;
-  readonly params?: Readonly<Record<string, string>>;
-  readonly query?: Readonly<Record<string, string>>;
-  /** Text is sent as it is. */
-  readonly body?: unknown;
-  readonly zip?: Uint8Array<ArrayBuffer>;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-export interface Answer<Body> {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: Body;
-  readonly text: string;
 }
 
 export async function startWorkflowApi(directory: DirectoryInput = TEST_DIRECTORY): Promise<WorkflowApi> {
@@ -167,31 +134,17 @@ export async function startWorkflowApi(directory: DirectoryInput = TEST_DIRECTOR
   const { url } = await http.listen();
   http.started();
   relay.start();
-  const send = async (name: RouteName, { user = "ada", ...options }: CallOptions = {}) =>
-    await request(url, ROUTES[name], { ...options, authorization: `Bearer ${signer.token(user)}` });
-  const ok: WorkflowApi["ok"] = async <Name extends RouteName>(name: Name, options?: CallOptions) => {
-    const { response, text } = await send(name, options);
-    if (!response.ok) throw new Error(`${name} answered ${response.status}: ${text}`);
-    const route: RouteDefinition = ROUTES[name];
-    // The route's own schema checked it; TypeScript cannot follow from the name to the schema's output.
-    const body = route.response?.parse(route.produces === "text" ? text : JSON.parse(text)) as BodyOf<Name>;
-    return { status: response.status, headers: response.headers, body, text };
-  };
+  const client = openApiClient({ url, user: "ada", token: (user) => signer.token(user) });
   const stack = opened.move();
   return {
     url,
     pool,
     runs,
     token: (user) => signer.token(user),
-    ok,
-    refused: async (name, options) => {
-      const { response, text } = await send(name, options);
-      if (response.ok) throw new Error(`${name} answered ${response.status}, not a refusal: ${text}`);
-      return problem.parse(JSON.parse(text));
-    },
+    ...client,
     create: async (definition) => {
       const body = { group_id: "vision", name: "flow", definition };
-      return (await ok("createExperiment", { body })).body.id;
+      return (await client.ok("createExperiment", { body })).body.id;
     },
     [Symbol.asyncDispose]: async () => await stack.disposeAsync(),
   };
@@ -208,27 +161,6 @@ function engineless(runs: RunStore): RunControl {
     decide: async (id, { comment, ...decision }) =>
       await runs.request(id, { kind: "decide", ...decision, comment: comment ?? null }),
   };
-}
-
-async function request(
-  url: string,
-  route: RouteDefinition,
-  { params, query, body, zip, headers, authorization }: Omit<CallOptions, "user"> & { authorization: string },
-) {
-  const search = query === undefined ? "" : `?${new URLSearchParams(query).toString()}`;
-  const json = route.body === undefined || zip !== undefined ? undefined : (body ?? {});
-  const response = await fetch(`${url}${fillPath(route, params)}${search}`, {
-    method: route.method,
-    headers: {
-      authorization,
-      ...(json === undefined ? {} : { "content-type": "application/json" }),
-      ...(zip === undefined ? {} : { "content-type": "application/zip" }),
-      ...headers,
-    },
-    ...(json === undefined ? {} : { body: typeof json === "string" ? json : JSON.stringify(json) }),
-    ...(zip === undefined ? {} : { body: zip }),
-  });
-  return { response, text: await response.text() };
 }
 
 /** A chain of noop nodes. */

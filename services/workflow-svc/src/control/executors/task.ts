@@ -11,8 +11,8 @@ import {
   type TaskId,
   type TaskReason,
   type TerminalTaskState,
+  taskIdOfCommand,
 } from "@aiep/contracts";
-import { taskIdOfCommand } from "@aiep/service-kit";
 import type { AttemptOutcome, Fact } from "../../domain/engine/model.ts";
 import type { OutgoingCommand } from "../../store/outbox.ts";
 import type { RunFacts, TaskNotice } from "../../store/run-store.ts";

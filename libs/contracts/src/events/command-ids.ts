@@ -2,7 +2,7 @@
  * What a command asks for has an id made from the command's: a second delivery finds it, and who asked knows it at once (I2).
  */
 import { createHash } from "node:crypto";
-import { hexId, type RunId, runId, type TaskId, taskId } from "@aiep/contracts";
+import { hexId, type RunId, runId, type TaskId, taskId } from "../ids.ts";
 
 /** UUIDv8 (RFC 9562) made from what the command is about: who repeats a step after a crash sends the same command. */
 export function commandIdOf(...about: readonly (string | number)[]): string {
