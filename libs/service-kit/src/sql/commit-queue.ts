@@ -10,7 +10,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AiepError } from "@aiep/contracts";
 import { TransactionConflictError } from "./errors.ts";
-import type { SqlPool } from "./pool.ts";
+import type { SqlExecutor, SqlPool } from "./pool.ts";
 import { format, type Sql } from "./sql.ts";
 
 export interface CommitUnit {
@@ -59,6 +59,7 @@ export class CommitQueue {
   readonly #idle: (() => void)[] = [];
   #waiting: Waiting[] = [];
   #inFlight = 0;
+  #beside = 0;
   #scheduled = false;
   #closed = false;
   #commits = 0;
@@ -89,6 +90,23 @@ export class CommitQueue {
     });
   }
 
+  /**
+   * A transaction that reads before it decides what to write: beside the queue, on a connection of its own, told like a commit.
+   * Never repeated by itself.
+   */
+  async transaction<T>(fn: (tx: SqlExecutor) => Promise<T>): Promise<T> {
+    if (this.#closed) throw new AiepError("SHUTTING_DOWN", "The service is shutting down.");
+    this.#beside += 1;
+    try {
+      const result = await this.#pool.transaction(fn);
+      this.#onCommitted();
+      return result;
+    } finally {
+      this.#beside -= 1;
+      this.#tellIdle();
+    }
+  }
+
   /** Since the start, but for `waiting`, which is now. */
   get figures(): CommitFigures {
     return { waiting: this.#waiting.length, commits: this.#commits, units: this.#units };
@@ -97,7 +115,7 @@ export class CommitQueue {
   /** Waits for what was accepted; later units are refused with SHUTTING_DOWN. */
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#inFlight === 0 && this.#waiting.length === 0) return;
+    if (this.#isIdle()) return;
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
@@ -118,9 +136,15 @@ export class CommitQueue {
       this.#inFlight += 1;
       void this.#run(batch);
     }
-    if (this.#inFlight === 0 && this.#waiting.length === 0) {
-      for (const resolve of this.#idle.splice(0)) resolve();
-    }
+    this.#tellIdle();
+  }
+
+  #isIdle(): boolean {
+    return this.#inFlight === 0 && this.#waiting.length === 0 && this.#beside === 0;
+  }
+
+  #tellIdle(): void {
+    if (this.#isIdle()) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /** The next batch in order, without units whose key is in flight (Q2). */

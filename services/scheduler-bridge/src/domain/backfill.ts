@@ -5,7 +5,16 @@
  *    (the fire's key is the date). B2 Never more than `parallelism` at once. B3 After a failure with `stopOnFailure` nothing new
  *    starts, what runs ends. B4 Ended exactly when nothing runs and nothing will start.
  */
-import { addDays, type BackfillState, formatDay, parseDay } from "@aiep/contracts";
+import {
+  addDays,
+  type BackfillId,
+  type BackfillState,
+  formatDay,
+  type GroupId,
+  parseDay,
+  type ScheduleId,
+} from "@aiep/contracts";
+import type { Parameters } from "./fire.ts";
 
 export interface BackfillOrder {
   /** First and last date, `yyyyMMdd`. */
@@ -80,4 +89,80 @@ export function endOf(
     state: "Failed",
     message: `${progress.failed} of ${progress.started} dates did not succeed.${rest} The fires of this back-fill say which.`,
   };
+}
+
+/** As it is kept. */
+export interface Backfill extends BackfillOrder, Progress {
+  readonly id: BackfillId;
+  /** Of its last event. */
+  readonly version: number;
+  readonly scheduleId: ScheduleId;
+  readonly groupId: GroupId;
+  /** The schedule's when it was made, and what was said for it. */
+  readonly parameters: Parameters;
+  readonly state: BackfillState;
+  readonly message: string | null;
+  readonly total: number;
+  readonly createdBy: string;
+  readonly createdAt: Date;
+  readonly finishedAt: Date | null;
+}
+
+export type BackfillEventName = "started" | "updated" | "ended";
+
+export interface BackfillChange {
+  readonly backfill: Backfill;
+  readonly event: BackfillEventName;
+  readonly at: Date;
+}
+
+export function startBackfill(
+  order: BackfillOrder,
+  about: Pick<Backfill, "id" | "scheduleId" | "groupId" | "parameters" | "total" | "createdBy">,
+  at: Date,
+): BackfillChange {
+  const backfill: Backfill = {
+    ...order,
+    ...about,
+    version: 1,
+    state: "Running",
+    message: null,
+    started: 0,
+    succeeded: 0,
+    failed: 0,
+    createdAt: at,
+    finishedAt: null,
+  };
+  return { backfill, event: "started", at };
+}
+
+export function isOpen({ state }: Pick<Backfill, "state">): boolean {
+  return state === "Running" || state === "Paused";
+}
+
+/** Null when it is so already, or over. */
+export function pauseBackfill(backfill: Backfill, at: Date): BackfillChange | null {
+  return backfill.state === "Running" ? changed(backfill, { state: "Paused" }, "updated", at) : null;
+}
+
+export function resumeBackfill(backfill: Backfill, at: Date): BackfillChange | null {
+  return backfill.state === "Paused" ? changed(backfill, { state: "Running" }, "updated", at) : null;
+}
+
+export function cancelBackfill(backfill: Backfill, message: string, at: Date): BackfillChange | null {
+  if (!isOpen(backfill)) return null;
+  return changed(backfill, { state: "Cancelled", message, finishedAt: at }, "ended", at);
+}
+
+export function endBackfill(backfill: Backfill, end: BackfillEnd, at: Date): BackfillChange {
+  return changed(backfill, { ...end, finishedAt: at }, "ended", at);
+}
+
+function changed(
+  backfill: Backfill,
+  to: Partial<Backfill>,
+  event: BackfillEventName,
+  at: Date,
+): BackfillChange {
+  return { backfill: { ...backfill, ...to, version: backfill.version + 1 }, event, at };
 }

@@ -24,7 +24,7 @@ export interface Overlap<Id> {
 export type Admission<Id> =
   | { readonly kind: "order" }
   | { readonly kind: "queue"; readonly cancel: readonly Id[]; readonly supersede: readonly Id[] }
-  | { readonly kind: "skip"; readonly reason: "overlap" | "queue_full"; readonly message: string };
+  | { readonly kind: "skip"; readonly reason: "Overlap" | "QueueFull"; readonly message: string };
 
 const ids = <Id>(fires: readonly LiveFire<Id>[]) => fires.map(({ id }) => id);
 const waits = ({ state }: LiveFire<unknown>) => state === "Queued";
@@ -36,13 +36,13 @@ export function admit<Id>({ policy, maxQueued, live }: Overlap<Id>): Admission<I
     case "skip":
       return {
         kind: "skip",
-        reason: "overlap",
+        reason: "Overlap",
         message: "An earlier run of this schedule has not ended; the overlap policy is skip.",
       };
     case "queue": {
       if (live.filter(waits).length < maxQueued) return { kind: "queue", cancel: [], supersede: [] };
       const message = `${maxQueued} fires of this schedule wait already, as many as max_queued allows.`;
-      return { kind: "skip", reason: "queue_full", message };
+      return { kind: "skip", reason: "QueueFull", message };
     }
     case "cancel_old":
       return {

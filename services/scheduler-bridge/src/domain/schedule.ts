@@ -1,118 +1,133 @@
 /**
- * What is due of a schedule, decided from its timetable and the time alone.
+ * A schedule: an experiment's workflow, fired by a cron expression. Changes of it are one version and one event each (D6).
  *
- * P1 Each scheduled time is decided at most once: `plannedUntil` moves on with every plan and never back, whatever clocks do.
- * P2 What is later than the grace is missed; the misfire policy says whether it runs. What is left out is told as one stretch
- *    with its count, however long nobody planned, so that an outage costs rows by the bound, not by its length.
- * P3 What passes while a schedule is paused, or before it was made, changed or begins, is never made up for.
- * P4 The business date of a run is that of the time it was scheduled for, in the schedule's zone, not of when it ran.
+ * S1 A change never fires what has passed: planning goes on from the moment of the change (timetable.ts, P3). S2 What was planned
+ *    is no change that the world hears of: `plannedUntil` and `nextFireAt` move without a version. S3 Its runs belong to who made
+ *    or changed it last.
  */
-import { businessDate, type MisfirePolicy } from "@aiep/contracts";
-import { type Cron, lastTimes, nextTime, timesBetween } from "./cron/index.ts";
+import type {
+  ExperimentId,
+  GroupId,
+  MisfirePolicy,
+  OverlapPolicy,
+  PublicationId,
+  ScheduleId,
+} from "@aiep/contracts";
+import { parseCron } from "./cron/index.ts";
+import type { Parameters } from "./fire.ts";
+import { fromNow, nextFire, type Timetable } from "./timetable.ts";
 
-export interface Timetable {
-  readonly cron: Cron;
+/** What a user decides. */
+export interface ScheduleSettings {
+  readonly name: string;
+  /** Null: the newest frozen one at each fire. */
+  readonly versionName: string | null;
+  readonly cron: string;
+  readonly timeZone: string;
+  readonly parameters: Parameters;
   readonly misfire: MisfirePolicy;
-  /** Of `catch_up`: the newest so many run. */
   readonly maxCatchUp: number;
-  /** Both are scheduled times themselves, if the cron says so. */
+  readonly overlap: OverlapPolicy;
+  readonly maxQueued: number;
   readonly startsAt: Date | null;
   readonly endsAt: Date | null;
   readonly paused: boolean;
-  /** All times up to this one, itself included, are decided (P1). */
-  readonly plannedUntil: Date;
 }
 
-export type PlannedFire =
-  | {
-      readonly decision: "fire";
-      readonly scheduledAt: Date;
-      readonly runDate: string;
-      readonly missed: boolean;
-    }
-  /** The times from `since` to `scheduledAt`. */
-  | { readonly decision: "skip"; readonly scheduledAt: Date; readonly since: Date; readonly message: string };
-
-export interface Plan {
-  /** In order of their times. */
-  readonly fires: readonly PlannedFire[];
+export interface Schedule extends ScheduleSettings {
+  readonly id: ScheduleId;
+  /** Of its last event. */
+  readonly version: number;
+  readonly groupId: GroupId;
+  readonly experimentId: ExperimentId;
+  readonly experimentName: string;
+  readonly deleted: boolean;
+  /** S2. */
   readonly plannedUntil: Date;
-  /** When there is something to plan again; null: never, as it stands. */
   readonly nextFireAt: Date | null;
+  /** The publication that made it, of scheduler `local`. */
+  readonly publicationId: PublicationId | null;
+  readonly owner: string;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
 }
 
-export const GRACE_MS = 60_000;
-/** Beyond it "more than" is said. */
-const MAX_COUNTED = 1000;
+export type ScheduleEventName = "created" | "updated" | "paused" | "resumed" | "deleted";
 
-export function plan(timetable: Timetable, now: Date): Plan {
-  const plannedUntil = later(timetable.plannedUntil, now);
-  const nextFireAt = nextFire({ ...timetable, plannedUntil });
-  if (timetable.paused) return { fires: [], plannedUntil: timetable.plannedUntil, nextFireAt: null };
-  const until = earlier(now, timetable.endsAt);
-  const after = begin(timetable);
-  const graceBegins = new Date(now.getTime() - GRACE_MS - 1);
-  const missed = missedFires(timetable, after, earlier(graceBegins, until));
-  const onTime = timesBetween(timetable.cron, later(after, graceBegins), until, MAX_COUNTED).times;
-  return {
-    fires: [...missed, ...onTime.map((time) => fire(timetable, time, false))],
-    plannedUntil,
-    nextFireAt,
+export interface ScheduleChange {
+  readonly schedule: Schedule;
+  readonly event: ScheduleEventName;
+  readonly by: string;
+  readonly at: Date;
+}
+
+export interface Author {
+  readonly by: string;
+  readonly at: Date;
+}
+
+/** Undefined: no time is left on it. */
+export function timetableOf(schedule: Schedule): Timetable | undefined {
+  const { cron, timeZone, plannedUntil } = schedule;
+  const parsed = parseCron(cron, timeZone, plannedUntil);
+  return parsed.ok ? { ...schedule, cron: parsed.value } : undefined;
+}
+
+/** S1. */
+function planned(schedule: Schedule, now: Date): Schedule {
+  const after = fromNow(schedule, now);
+  const timetable = schedule.deleted ? undefined : timetableOf(after);
+  return { ...after, nextFireAt: timetable === undefined ? null : nextFire(timetable) };
+}
+
+export function createSchedule(
+  about: Pick<Schedule, "id" | "groupId" | "experimentId" | "experimentName" | "publicationId">,
+  settings: ScheduleSettings,
+  { by, at }: Author,
+): ScheduleChange {
+  const schedule: Schedule = {
+    ...about,
+    ...settings,
+    version: 1,
+    deleted: false,
+    plannedUntil: at,
+    nextFireAt: null,
+    owner: by,
+    createdAt: at,
+    updatedAt: at,
   };
+  return { schedule: planned(schedule, at), event: "created", by, at };
 }
 
-/** The next time that is not decided; null when paused or over. */
-export function nextFire(timetable: Timetable): Date | null {
-  if (timetable.paused) return null;
-  const next = nextTime(timetable.cron, begin(timetable));
-  return next === null || (timetable.endsAt !== null && next > timetable.endsAt) ? null : next;
+function changed(
+  schedule: Schedule,
+  event: ScheduleEventName,
+  to: Partial<Schedule>,
+  { by, at }: Author,
+): ScheduleChange {
+  const next = { ...schedule, ...to, version: schedule.version + 1, updatedAt: at };
+  return { schedule: planned(next, at), event, by, at };
 }
 
-/** From now on, with nothing made up for (P3): a schedule that is made, changed or resumed. */
-export function fromNow<T extends Pick<Timetable, "plannedUntil">>(timetable: T, now: Date): T {
-  return { ...timetable, plannedUntil: later(timetable.plannedUntil, now) };
+/** Null when it is so already. */
+export function changeSchedule(
+  schedule: Schedule,
+  to: Partial<Omit<ScheduleSettings, "paused">>,
+  author: Author,
+): ScheduleChange | null {
+  const same = { ...schedule, ...to };
+  if (JSON.stringify(same) === JSON.stringify(schedule)) return null;
+  return changed(schedule, "updated", { ...to, owner: author.by }, author);
 }
 
-const later = (a: Date, b: Date) => (a > b ? a : b);
-const earlier = (a: Date, b: Date | null) => (b !== null && b < a ? b : a);
-
-/** Times are after it. */
-function begin({ plannedUntil, startsAt }: Timetable): Date {
-  return startsAt === null ? plannedUntil : later(plannedUntil, new Date(startsAt.getTime() - 1));
+export function pauseSchedule(schedule: Schedule, author: Author): ScheduleChange | null {
+  return schedule.paused ? null : changed(schedule, "paused", { paused: true }, author);
 }
 
-function fire({ cron }: Timetable, scheduledAt: Date, missed: boolean): PlannedFire {
-  return { decision: "fire", scheduledAt, runDate: businessDate(scheduledAt, cron.timeZone), missed };
+export function resumeSchedule(schedule: Schedule, author: Author): ScheduleChange | null {
+  return schedule.paused ? changed(schedule, "resumed", { paused: false }, author) : null;
 }
 
-/** P2. */
-function missedFires(timetable: Timetable, after: Date, until: Date): PlannedFire[] {
-  if (after >= until) return [];
-  const kept = keptOf(timetable);
-  const { times } = lastTimes(timetable.cron, after, until, kept + 1);
-  const made = kept === 0 ? [] : times.slice(-kept).map((time) => fire(timetable, time, true));
-  const left = times.length > kept ? times[0] : undefined;
-  return left === undefined ? made : [stretch(timetable, after, left), ...made];
-}
-
-function keptOf({ misfire, maxCatchUp }: Timetable): number {
-  switch (misfire) {
-    case "skip":
-      return 0;
-    case "run_once":
-      return 1;
-    case "catch_up":
-      return maxCatchUp;
-  }
-}
-
-function stretch({ cron, misfire }: Timetable, after: Date, last: Date): PlannedFire {
-  const { times, more } = timesBetween(cron, after, last, MAX_COUNTED);
-  const since = times[0] ?? last;
-  const count = more ? `more than ${MAX_COUNTED}` : String(times.length);
-  const message =
-    since < last
-      ? `Nobody planned when they were due: ${count} times from ${since.toISOString()} to ${last.toISOString()} were left out by the misfire policy ${misfire}.`
-      : `Nobody planned when it was due, at ${last.toISOString()}: left out by the misfire policy ${misfire}.`;
-  return { decision: "skip", scheduledAt: last, since, message };
+export function deleteSchedule(schedule: Schedule, author: Author): ScheduleChange {
+  return changed(schedule, "deleted", { deleted: true }, author);
 }

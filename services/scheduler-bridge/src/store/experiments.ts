@@ -8,7 +8,7 @@ import {
   experimentVersionFrozen,
   type GroupId,
 } from "@aiep/contracts";
-import { type Principal, type Sql, type SqlPool, seesGroup, sql } from "@aiep/service-kit";
+import { type Principal, type Sql, type SqlExecutor, seesGroup, sql } from "@aiep/service-kit";
 
 export interface KnownExperiment {
   readonly id: ExperimentId;
@@ -26,15 +26,15 @@ interface Row {
 }
 
 export class Experiments {
-  readonly #pool: SqlPool;
+  readonly #db: SqlExecutor;
 
-  constructor(pool: SqlPool) {
-    this.#pool = pool;
+  constructor(db: SqlExecutor) {
+    this.#db = db;
   }
 
   /** Undefined when it is unknown or deleted. */
   async get(id: ExperimentId): Promise<KnownExperiment | undefined> {
-    const [row] = await this.#pool.query<Row>(
+    const [row] = await this.#db.query<Row>(
       `SELECT e.id, e.group_id, e.name, (SELECT MAX(v.number) FROM experiment_versions v WHERE v.experiment_id = e.id) AS newest
        FROM experiments e WHERE e.id = ? AND e.deleted = 0`,
       [id],
@@ -45,7 +45,7 @@ export class Experiments {
   }
 
   async hasVersion(id: ExperimentId, versionName: string): Promise<boolean> {
-    const rows = await this.#pool.query(
+    const rows = await this.#db.query(
       "SELECT 1 FROM experiment_versions WHERE experiment_id = ? AND number = ?",
       [id, Number(versionName.slice(1))],
     );

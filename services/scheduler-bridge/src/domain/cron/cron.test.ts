@@ -162,26 +162,3 @@ describe("the language", () => {
     expect(problems(`${"1,".repeat(200)}1 * * * *`)[0]?.detail).toContain("256 are possible");
   });
 });
-
-describe("in Quartz form", () => {
-  it.each([
-    ["30 2 * * *", "0 30 2 * * ?"],
-    ["*/5 9-17 * * 1-5", "0 */5 9-17 ? * 2,3,4,5,6"],
-    ["0 0 1 JAN *", "0 0 0 1 JAN ?"],
-    ["0 0 * * SUN", "0 0 0 ? * 1"],
-    ["0 0 * * 7", "0 0 0 ? * 1"],
-    ["0 0 * * FRIL", "0 0 0 ? * 6L"],
-    ["0 0 * * MON#2", "0 0 0 ? * 2#2"],
-    ["@hourly", "0 0 * * * ?"],
-    ["0 0 1 * 1", null],
-    ["0 30 2 ? * MON-FRI 2030", "0 30 2 ? * MON-FRI 2030"],
-  ])("%s is %s, and fires alike", (text, expected) => {
-    const result = parseCron(text, "Europe/Berlin", NOW);
-    if (!result.ok) throw new Error(text);
-    expect(result.value.quartz).toBe(expected);
-    if (expected !== null)
-      expect(fires(expected, "Europe/Berlin", "2026-01-10T00:00:00Z", 50)).toEqual(
-        fires(text, "Europe/Berlin", "2026-01-10T00:00:00Z", 50),
-      );
-  });
-});

@@ -17,8 +17,6 @@ export interface Cron {
   readonly calendar: Calendar;
   /** Goes by the clock's passing (a wildcard, a step or all hours in the hour field), not by hours that were named. */
   readonly everyHour: boolean;
-  /** The same in Quartz form; null: it names both days, which Quartz cannot say. */
-  readonly quartz: string | null;
 }
 
 export type CronResult =
@@ -49,12 +47,12 @@ export function parseCron(text: string, timeZone: string, now: Date): CronResult
     );
   const read = readFields(text);
   if (!read.ok) return read;
-  const { fields, words } = read;
+  const { fields } = read;
   const calendar = calendarOf(fields);
   if (typeof calendar === "string") return refused(null, 1, calendar);
   const hour = fields.get("hour");
   const everyHour = hour?.wild === true || hour?.plain.split(",").length === 24;
-  const cron = { text, timeZone, calendar, everyHour, quartz: quartzOf(fields, words) };
+  const cron = { text, timeZone, calendar, everyHour };
   if (nextTime(cron, now) !== null) return { ok: true, value: cron };
   return refused(...neverFires(fields, text, now));
 }
@@ -125,23 +123,6 @@ function calendarOf(fields: Fields): Calendar | string {
   } catch (error) {
     return `The expression cannot be read: ${error instanceof Error ? error.message : String(error)}`;
   }
-}
-
-/** Five fields differ from Quartz's in the seconds, the `?` and the number of Sunday. */
-function quartzOf(fields: Fields, words: readonly string[]): string | null {
-  const [minute, hour, day, month] = words;
-  if (words.length > 5) return words.join(" ");
-  const ofMonth = fields.get("day of month")?.plain;
-  const ofWeek = fields.get("day of week")?.plain ?? "*";
-  if (ofWeek === "*") return `0 ${minute} ${hour} ${day} ${month} ?`;
-  if (ofMonth !== "*") return null;
-  const days = ofWeek.split(",").map((each) => {
-    const [weekday, nth] = each.split("#");
-    const number = Number(weekday) + 1;
-    if (nth === undefined) return String(number);
-    return nth === "L" ? `${number}L` : `${number}#${nth}`;
-  });
-  return `0 ${minute} ${hour} ? ${month} ${days.join(",")}`;
 }
 
 /** Why, as far as it can be told: years that passed, or days that no such month has. */

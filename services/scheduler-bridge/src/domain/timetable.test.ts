@@ -2,7 +2,7 @@ import { businessDate } from "@aiep/contracts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseCron, timesBetween } from "./cron/index.ts";
-import { fromNow, type PlannedFire, plan, type Timetable } from "./schedule.ts";
+import { fromNow, type PlannedFire, plan, type Timetable } from "./timetable.ts";
 
 const at = (text: string) => new Date(text);
 

@@ -1,0 +1,150 @@
+/** Schedules in the database. What changes one that is there holds its row (turns.ts). */
+import type { ExperimentId, GroupId, PublicationId, ScheduleId } from "@aiep/contracts";
+import {
+  allOf,
+  type CommitQueue,
+  compare,
+  decodeCursor,
+  equal,
+  groupsAmong,
+  oneOf,
+  type PageQuery,
+  pageOf,
+  type Sql,
+  type SqlExecutor,
+  type SqlPool,
+  sql,
+  startsWith,
+  type VisibleGroups,
+} from "@aiep/service-kit";
+import type { Schedule, ScheduleChange } from "../domain/schedule.ts";
+import type { WriteOptions } from "./fire-store.ts";
+import type { ChangeContext, OutboxAddress } from "./outbox.ts";
+import { SCHEDULE_COLUMNS, type ScheduleRow, scheduleOf, scheduleStatements } from "./schedule-rows.ts";
+import { type Decision, takeTurn } from "./turns.ts";
+
+export interface ScheduleStoreDeps {
+  readonly pool: SqlPool;
+  readonly commits: Pick<CommitQueue, "commit" | "transaction">;
+  readonly address: OutboxAddress;
+}
+
+export interface ScheduleQuery extends PageQuery {
+  readonly group_id?: readonly GroupId[] | undefined;
+  readonly experiment_id?: ExperimentId | undefined;
+  readonly paused?: boolean | undefined;
+}
+
+const SELECT = `SELECT ${SCHEDULE_COLUMNS} FROM schedules s`;
+
+/** Also one that was deleted. */
+export async function readSchedule(db: SqlExecutor, id: ScheduleId): Promise<Schedule | undefined> {
+  const [row] = await db.query<ScheduleRow>(`${SELECT} WHERE s.id = ?`, [id]);
+  return row && scheduleOf(row);
+}
+
+export class ScheduleStore {
+  readonly #deps: ScheduleStoreDeps;
+
+  constructor(deps: ScheduleStoreDeps) {
+    this.#deps = deps;
+  }
+
+  statements(change: ScheduleChange, context?: ChangeContext): readonly Sql[] {
+    return scheduleStatements(change, { address: this.#deps.address, context });
+  }
+
+  async create(change: ScheduleChange, { context, also = [] }: WriteOptions = {}): Promise<void> {
+    await this.#deps.commits.commit({
+      key: change.schedule.id,
+      statements: [...this.statements(change, context), ...also],
+    });
+  }
+
+  /** Reads, decides and writes with the schedule's row held. Undefined when there is no such schedule, or no more. */
+  async turn<Result>(
+    id: ScheduleId,
+    decide: (tx: SqlExecutor, schedule: Schedule) => Promise<Decision<Result>>,
+  ): Promise<Result | undefined> {
+    const lock = async (tx: SqlExecutor) => {
+      const [row] = await tx.query<ScheduleRow>(`${SELECT} WHERE s.id = ? AND s.deleted = 0 FOR UPDATE`, [
+        id,
+      ]);
+      return row && scheduleOf(row);
+    };
+    return await takeTurn(this.#deps.commits, lock, decide);
+  }
+
+  async get(id: ScheduleId): Promise<Schedule | undefined> {
+    return await this.#one("s.id = ?", id);
+  }
+
+  async ofPublication(id: PublicationId): Promise<Schedule | undefined> {
+    return await this.#one("s.publication_id = ?", id);
+  }
+
+  /** Earliest first. */
+  async due(now: Date, limit: number): Promise<readonly ScheduleId[]> {
+    const rows = await this.#deps.pool.query<{ id: ScheduleId }>(
+      "SELECT id FROM schedules WHERE next_fire_at <= ? ORDER BY next_fire_at LIMIT ?",
+      [now, limit],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  async earliest(): Promise<Date | null> {
+    const [row] = await this.#deps.pool.query<{ at: Date | null }>(
+      "SELECT MIN(next_fire_at) AS at FROM schedules",
+    );
+    return row?.at ?? null;
+  }
+
+  /** Those of which fires wait, back-fills not counted. */
+  async withQueuedFires(): Promise<readonly ScheduleId[]> {
+    const rows = await this.#deps.pool.query<{ id: ScheduleId }>(
+      "SELECT DISTINCT source_id AS id FROM fires WHERE state = 'Queued' AND kind IN ('schedule', 'manual')",
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  async findByPrefix(prefix: string, groups: VisibleGroups, limit: number) {
+    if (groups !== "all" && groups.length === 0) return [];
+    const where = allOf([
+      sql("deleted = 0"),
+      ...startsWith("id", prefix),
+      ...oneOf("group_id", groups === "all" ? undefined : groups),
+    ]);
+    return await this.#deps.pool.query<{ id: ScheduleId; name: string }>(
+      `SELECT id, name FROM schedules WHERE ${where.text} ORDER BY seq DESC LIMIT ?`,
+      [...where.values, limit],
+    );
+  }
+
+  async list(
+    query: ScheduleQuery,
+    groups: VisibleGroups,
+  ): Promise<{ readonly items: readonly Schedule[]; readonly nextCursor: string | null }> {
+    const visible = groupsAmong(query.group_id, groups);
+    if (visible?.length === 0) return { items: [], nextCursor: null };
+    const where = allOf([
+      sql("s.deleted = 0"),
+      ...oneOf("s.group_id", visible),
+      ...equal("s.experiment_id", query.experiment_id),
+      ...equal("s.paused", query.paused),
+      ...compare("s.seq <", decodeCursor(query)),
+    ]);
+    const rows = await this.#deps.pool.query<ScheduleRow>(
+      `${SELECT} WHERE ${where.text} ORDER BY s.seq DESC LIMIT ?`,
+      [...where.values, query.limit + 1],
+    );
+    const { items, nextCursor } = pageOf(rows, query);
+    return { items: items.map(scheduleOf), nextCursor };
+  }
+
+  async #one(condition: string, value: string): Promise<Schedule | undefined> {
+    const [row] = await this.#deps.pool.query<ScheduleRow>(`${SELECT} WHERE ${condition} AND s.deleted = 0`, [
+      value,
+    ]);
+    return row && scheduleOf(row);
+  }
+}
