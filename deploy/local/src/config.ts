@@ -13,6 +13,7 @@ export interface StackConfig {
   /** AIEP_RUNTIME: undefined, what it was before. */
   readonly runtime: "local" | "kubernetes" | undefined;
   readonly kubernetes: KubernetesSettings;
+  readonly schedulers: SchedulerWishes;
   /** Passed to what we start: nothing of ours, and no secret. */
   readonly childEnv: Readonly<Record<string, string>>;
   /** The program that runs us, a Node 24. */
@@ -28,6 +29,19 @@ export interface KubernetesSettings {
   readonly image: string;
   /** AIEP_KUBERNETES_PREPARE_IMAGE: sh, wget, unzip, sha256sum. */
   readonly prepareImage: string;
+}
+
+/** Of scheduler-bridge; what is given is kept for the next start (home/schedulers.ts). */
+export interface SchedulerWishes {
+  /** AIEP_WTSS_URL; `none` forgets the one that was kept. */
+  readonly wtssUrl: string | undefined;
+  readonly wtssUser: string | undefined;
+  readonly wtssPassword: string | undefined;
+  readonly wtssPasswordFile: string | undefined;
+  readonly wtssProxyUser: string | undefined;
+  /** AIEP_TRIGGER_URL: where the scheduler's machines reach this stack. */
+  readonly triggerUrl: string | undefined;
+  readonly consoleUrl: string | undefined;
 }
 
 export const DEFAULT_PORT = 7480;
@@ -71,6 +85,15 @@ export function loadConfig(env: Env = process.env): StackConfig {
       kubeconfig: resolve(env["KUBECONFIG"] || join(homedir(), ".kube/config")),
       image: env["AIEP_KUBERNETES_IMAGE"] || "python:3",
       prepareImage: env["AIEP_KUBERNETES_PREPARE_IMAGE"] || "busybox:1",
+    },
+    schedulers: {
+      wtssUrl: env["AIEP_WTSS_URL"] || undefined,
+      wtssUser: env["AIEP_WTSS_USER"] || undefined,
+      wtssPassword: env["AIEP_WTSS_PASSWORD"] || undefined,
+      wtssPasswordFile: env["AIEP_WTSS_PASSWORD_FILE"] && resolve(env["AIEP_WTSS_PASSWORD_FILE"]),
+      wtssProxyUser: env["AIEP_WTSS_PROXY_USER"] || undefined,
+      triggerUrl: env["AIEP_TRIGGER_URL"] || undefined,
+      consoleUrl: env["AIEP_CONSOLE_URL"] || undefined,
     },
     childEnv: {
       PATH: SYSTEM_PATH,

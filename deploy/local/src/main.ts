@@ -35,7 +35,10 @@ const USAGE = `usage: npm run stack -- COMMAND
   quickstart      up, then a distributed training job with its live log
 
 environment: AIEP_PORT, the one HTTP port (default 7480, kept once given); AIEP_HOME, where the data are (default .aiep);
-AIEP_RUNTIME=kubernetes is --kubernetes; AIEP_KUBERNETES_IMAGE, AIEP_KUBERNETES_PREPARE_IMAGE (default python:3, busybox:1)`;
+AIEP_RUNTIME=kubernetes is --kubernetes; AIEP_KUBERNETES_IMAGE, AIEP_KUBERNETES_PREPARE_IMAGE (default python:3, busybox:1);
+AIEP_WTSS_URL, AIEP_WTSS_USER, AIEP_WTSS_PASSWORD or AIEP_WTSS_PASSWORD_FILE, AIEP_WTSS_PROXY_USER: the scheduler to publish
+to; AIEP_TRIGGER_URL: where it reaches this stack (default its own address); AIEP_CONSOLE_URL; kept once given,
+AIEP_WTSS_URL=none forgets (docs/scheduling.md)`;
 
 async function main(argv: readonly string[]): Promise<number> {
   const { positionals, values } = parse(argv);

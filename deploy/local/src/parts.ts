@@ -5,6 +5,7 @@ export { ensureDirectory } from "./home/directory.ts";
 export { type Layout, layoutOf } from "./home/layout.ts";
 export { type Ports, preparePorts } from "./home/ports.ts";
 export { LOCAL_RUNTIME, type StackRuntime } from "./home/runtime.ts";
+export { NO_SCHEDULERS } from "./home/schedulers.ts";
 export { ensureSecrets, NATS_ROLES, type Secrets, writeDatabaseUrl } from "./home/secrets.ts";
 export { fillWarehouse, WAREHOUSE } from "./home/warehouse.ts";
 export { prepareCluster } from "./kubernetes/cluster.ts";

@@ -44,8 +44,15 @@ const stack = async (...args: string[]): Promise<Outcome> => await run("deploy/l
 const reportOf = (name: string) => readState(layout.stateFile)?.processes.find((each) => each.name === name);
 const ready = async (): Promise<boolean> => (await fetch(`${url}/readyz`)).ok;
 
+/** A scheduler that is not there: it disturbs nothing. */
+const WTSS = {
+  AIEP_WTSS_URL: "http://127.0.0.1:9",
+  AIEP_WTSS_USER: "aiep",
+  AIEP_WTSS_PASSWORD: "wtss-passw0rd-of-this-test",
+};
+
 beforeAll(async () => {
-  const { code, stderr } = await stack("up");
+  const { code, stderr } = await run("deploy/local/bin/stack.mjs", ["up"], WTSS);
   expect(stderr).toContain(`ready at ${url}`);
   expect(code).toBe(0);
 }, 180_000);
@@ -71,6 +78,7 @@ test("up answers behind one address, says so when it is up already, and status t
     "log-svc ready",
     "nats-server ready",
     "proxy ready",
+    "scheduler-bridge ready",
     "task-svc ready",
     "workflow-svc ready",
   ]);
@@ -141,7 +149,30 @@ test("nobody speaks on the bus without an account", async () => {
   expect(heard).toContain("Authorization Violation");
 });
 
-test.each(["task-svc", "log-svc", "log-agent", "nats-server", "database", "proxy"])(
+test("the scheduler's settings reach scheduler-bridge; its password is in no process's environment or arguments, nor in a log", async () => {
+  const { stdout } = await stack("env", "scheduler-bridge");
+  expect(stdout).toContain(`AIEP_WTSS_URL='${WTSS.AIEP_WTSS_URL}'`);
+  expect(stdout).toContain(`AIEP_TRIGGER_URL='${url}'`);
+  const file = /AIEP_WTSS_PASSWORD_FILE='(.*)'/.exec(stdout)?.[1] ?? "";
+  expect(await readFile(file, "utf8")).toBe(WTSS.AIEP_WTSS_PASSWORD);
+  const state = readState(layout.stateFile);
+  const pids = [state?.supervisor, ...(state?.processes ?? []).map(({ identity }) => identity)];
+  const seen = await Promise.all([
+    ...pids.flatMap((identity) =>
+      ["environ", "cmdline"].map(async (what) => await readFile(`/proc/${identity?.pid}/${what}`, "utf8")),
+    ),
+    ...["scheduler-bridge", "supervisor"].map(
+      async (name) => await readFile(join(layout.logDir, `${name}.log`), "utf8"),
+    ),
+  ]);
+  expect(seen.join("")).not.toContain(WTSS.AIEP_WTSS_PASSWORD);
+  const doctor = await run("apps/aiepctl/bin/aiepctl.mjs", ["doctor", "--aiepctl-config", layout.clientFile]);
+  expect(doctor.stdout).toContain("workflows are scheduled: scheduler-bridge answers");
+  expect(doctor.stdout).toMatch(/^warn {2}scheduler wtss/m);
+  expect(doctor.stdout + doctor.stderr).not.toContain(WTSS.AIEP_WTSS_PASSWORD);
+});
+
+test.each(["task-svc", "scheduler-bridge", "log-svc", "log-agent", "nats-server", "database", "proxy"])(
   "%s that is killed is started again",
   async (name) => {
     const before = reportOf(name);

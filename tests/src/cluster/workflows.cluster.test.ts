@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { waitFor } from "@aiep/dev-servers";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { SERVICES } from "../rig/rig.ts";
+import { WORKFLOW_SERVICES } from "../rig/rig.ts";
 import { type ClusterRig, kubeconfig, NO_CLUSTER, startClusterRig } from "./cluster-rig.ts";
 
 const CLUSTER_MINUTES = 240_000;
@@ -13,7 +13,7 @@ describe.skipIf(kubeconfig === undefined)(
   () => {
     let cluster: ClusterRig;
     beforeAll(async () => {
-      cluster = await startClusterRig({ start: SERVICES });
+      cluster = await startClusterRig({ start: WORKFLOW_SERVICES });
     }, CLUSTER_MINUTES);
     afterAll(async () => {
       await cluster?.[Symbol.asyncDispose]();

@@ -3,14 +3,14 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { waitFor } from "@aiep/dev-servers";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type Rig, SERVICES, startRig } from "../rig/rig.ts";
+import { type Rig, startRig, WORKFLOW_SERVICES } from "../rig/rig.ts";
 
 const example = (name: string) => join(import.meta.dirname, "../../../examples", name);
 
 describe("aiepctl workflow on the whole platform", () => {
   let rig: Rig;
   beforeAll(async () => {
-    rig = await startRig({ front: true, start: SERVICES });
+    rig = await startRig({ front: true, start: WORKFLOW_SERVICES });
   });
   afterAll(async () => {
     await rig?.[Symbol.asyncDispose]();

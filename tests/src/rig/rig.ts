@@ -26,6 +26,7 @@ import {
   layoutOf,
   loadConfig,
   NATS_ROLES,
+  NO_SCHEDULERS,
   type Programs,
   prepareCluster,
   preparePorts,
@@ -59,14 +60,16 @@ import { ApiClient } from "./client.ts";
 import { RigProgram, type StartOptions } from "./program.ts";
 import { type TaskWish, taskBody } from "./task.ts";
 
-export const SERVICES = ["task-svc", "log-svc", "log-agent", "workflow-svc"] as const;
+export const SERVICES = ["task-svc", "log-svc", "log-agent", "workflow-svc", "scheduler-bridge"] as const;
 /** What a test of container tasks needs. */
 const SPINE: readonly ServiceName[] = ["task-svc", "log-svc", "log-agent"];
+/** What a test of workflows needs. */
+export const WORKFLOW_SERVICES: readonly ServiceName[] = [...SPINE, "workflow-svc"];
 export type ServiceName = (typeof SERVICES)[number];
 export type Victim = ServiceName | "nats" | "database";
 
 export interface RigOptions extends StartOptions {
-  /** Programs to start; default all but workflow-svc. */
+  /** Programs to start; default those of container tasks. */
   readonly start?: readonly ServiceName[];
   /** The address people use, for aiepctl. */
   readonly front?: boolean;
@@ -113,6 +116,7 @@ export class Rig implements AsyncDisposable {
       "task-svc": `http://127.0.0.1:${parts.ports.task_http}`,
       "log-svc": `http://127.0.0.1:${parts.ports.log_http}`,
       "workflow-svc": `http://127.0.0.1:${parts.ports.workflow_http ?? 0}`,
+      "scheduler-bridge": `http://127.0.0.1:${parts.ports.scheduler_http ?? 0}`,
     });
     const hits = this.failpointLog;
     this.programs = new Map(SERVICES.map((name) => [name, new RigProgram(name, parts, hits)]));
@@ -281,7 +285,13 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       : await inCluster(id, options.kubeconfig, options.elsewhere === true, opening);
   await ensureDirectory(layout, join(config.root, "deploy/local/assets/sample-model.zip"), runtime);
   await writeClientContext(layout, `http://127.0.0.1:${ports.http}`);
-  const parts: Programs = { config: { ...config, childEnv }, layout, ports, runtime };
+  const parts: Programs = {
+    config: { ...config, childEnv },
+    layout,
+    ports,
+    runtime,
+    schedulers: NO_SCHEDULERS, // a test that wants one says so in env
+  };
   const natsPassword = randomBytes(12).toString("hex");
   const [nats, database] = await Promise.all([
     startNats({ dir: layout.natsDir, port: ports.nats, users: accounts(secrets, natsPassword) }),

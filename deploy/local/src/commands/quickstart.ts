@@ -12,7 +12,7 @@ export async function quickstart(context: CommandContext): Promise<number> {
   const { layout, terminal } = context;
   const started = performance.now();
   terminal.say(
-    terminal.bold("1. The stack: nats-server, a database, task-svc, log-svc, a log agent, one HTTP address"),
+    terminal.bold("1. The stack: nats-server, a database, the services, a log agent, one HTTP address"),
   );
   const state = await up(context);
   const readyMs = performance.now() - started;

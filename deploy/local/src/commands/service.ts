@@ -3,6 +3,7 @@ import { UsageError } from "../config.ts";
 import { PAUSE_SIGNAL, readPaused, writePaused } from "../home/paused.ts";
 import { readPorts } from "../home/ports.ts";
 import { LOCAL_RUNTIME, readRuntime } from "../home/runtime.ts";
+import { readSchedulers } from "../home/schedulers.ts";
 import { readState } from "../home/state.ts";
 import { signalProcess } from "../processes/identity.ts";
 import { environmentOf, SERVICES, type ServiceProgram } from "../supervisor/services.ts";
@@ -17,8 +18,9 @@ export async function environment(
   const ports = await readPorts(layout.portsFile);
   if (ports === undefined) throw new UsageError("start the stack once first: npm run stack -- up");
   const runtime = (await readRuntime(layout)) ?? LOCAL_RUNTIME;
+  const programs = { config, layout, ports, runtime, schedulers: await readSchedulers(layout) };
   for (const name of known(names))
-    for (const [variable, value] of Object.entries(environmentOf(name, { config, layout, ports, runtime })))
+    for (const [variable, value] of Object.entries(environmentOf(name, programs)))
       terminal.print(`${variable}='${value.replaceAll("'", `'\\''`)}'`);
 }
 

@@ -5,6 +5,8 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensurePython, ensureServers } from "@aiep/dev-servers";
+import { UsageError } from "../config.ts";
+import { keepSchedulers, WtssSettingsError } from "../home/schedulers.ts";
 import { readState, type StackState } from "../home/state.ts";
 import { goneWithin, identityOf, isAlive, type ProcessIdentity } from "../processes/identity.ts";
 import { NODE_FLAGS } from "../supervisor/service-unit.ts";
@@ -15,9 +17,11 @@ import { chooseRuntime } from "./runtime.ts";
 /** Gets what is missing, starts the supervisor and follows it until the stack is ready. Throws when it is not. */
 export async function up(context: CommandContext): Promise<StackState> {
   const { layout, terminal } = context;
+  const newScheduler = await chooseSchedulers(context);
   const before = await liveState(layout);
   if (before?.phase === "ready") {
     terminal.say(`the stack is already up at ${before.url}`);
+    if (newScheduler) terminal.say("the settings of its schedulers are kept for the next start");
     return before;
   }
   if (before?.phase === "stopping") {
@@ -30,6 +34,14 @@ export async function up(context: CommandContext): Promise<StackState> {
   await chooseRuntime(context);
   const supervisor = before?.phase === "starting" ? before.supervisor : await startSupervisor(context);
   return await follow(context, supervisor);
+}
+
+async function chooseSchedulers({ layout, config }: CommandContext): Promise<boolean> {
+  try {
+    return await keepSchedulers(layout, config.schedulers);
+  } catch (error) {
+    throw error instanceof WtssSettingsError ? new UsageError(error.message) : error;
+  }
 }
 
 async function startSupervisor({ config, layout }: CommandContext): Promise<ProcessIdentity> {
@@ -100,7 +112,7 @@ function show(state: StackState, shown: Set<string>, terminal: Terminal): void {
     if (now !== "ready" || shown.has(name)) continue;
     shown.add(name);
     terminal.say(
-      `  ${terminal.green("✓")} ${name.padEnd(12)} ${address.padEnd(18)} ${terminal.dim(seconds(readyMs))}`,
+      `  ${terminal.green("✓")} ${name.padEnd(16)} ${address.padEnd(18)} ${terminal.dim(seconds(readyMs))}`,
     );
   }
 }

@@ -8,12 +8,14 @@ import { directory, directoryProblems } from "@aiep/contracts";
 import { freePort } from "@aiep/dev-servers";
 import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
+import { loadConfig } from "../config.ts";
 import { holderOf } from "../processes/port-holder.ts";
 import { writeClientContext, writeSubscriber } from "./client-context.ts";
 import { ensureDirectory } from "./directory.ts";
 import { layoutOf } from "./layout.ts";
 import { takeLock } from "./lock.ts";
 import { HttpPortTakenError, preparePorts } from "./ports.ts";
+import { keepSchedulers, readSchedulers } from "./schedulers.ts";
 import { ensureSecrets } from "./secrets.ts";
 import { readState, type StackState, writeState } from "./state.ts";
 
@@ -155,4 +157,33 @@ test("the first directory document is valid, and what the user makes of it is ne
   await writeFile(layout.directoryFile, "users: []\n");
   await ensureDirectory(layout, SAMPLE);
   expect(await readFile(layout.directoryFile, "utf8")).toBe("users: []\n");
+});
+
+test("a scheduler given once is kept, its password in a file of the owner's alone, until it is forgotten", async () => {
+  const layout = await temporaryHome();
+  const nothing = loadConfig({}).schedulers;
+  const wished = loadConfig({
+    AIEP_WTSS_URL: "http://wtss:8081",
+    AIEP_WTSS_USER: "aiep",
+    AIEP_WTSS_PASSWORD: "hunter2",
+    AIEP_TRIGGER_URL: "http://gateway",
+  }).schedulers;
+  expect(await keepSchedulers(layout, { ...wished, wtssPassword: undefined }).catch(String)).toMatch(
+    /AIEP_WTSS_URL needs AIEP_WTSS_USER and AIEP_WTSS_PASSWORD/,
+  );
+  expect([await keepSchedulers(layout, wished), await keepSchedulers(layout, wished)]).toEqual([true, false]);
+  expect(await keepSchedulers(layout, nothing)).toBe(false);
+  const { wtss, trigger_url: triggerUrl } = await readSchedulers(layout);
+  expect(wtss).toMatchObject({ url: "http://wtss:8081", user: "aiep" });
+  expect(triggerUrl).toBe("http://gateway");
+  expect(await readFile(wtss?.password_file ?? "", "utf8")).toBe("hunter2");
+  expect((await stat(wtss?.password_file ?? "")).mode & 0o777).toBe(0o600);
+  expect(await readFile(layout.schedulersFile, "utf8")).not.toContain("hunter2");
+  const renewed = { ...nothing, wtssPassword: "hunter3" };
+  expect([await keepSchedulers(layout, renewed), await keepSchedulers(layout, renewed)]).toEqual([
+    true,
+    false,
+  ]);
+  expect(await keepSchedulers(layout, loadConfig({ AIEP_WTSS_URL: "none" }).schedulers)).toBe(true);
+  expect((await readSchedulers(layout)).wtss).toBeUndefined();
 });

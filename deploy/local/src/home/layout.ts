@@ -7,6 +7,8 @@ export interface Layout {
   readonly portsFile: string;
   readonly pausedFile: string;
   readonly runtimeFile: string;
+  /** Schedulers elsewhere. */
+  readonly schedulersFile: string;
   readonly logDir: string;
   readonly secretsDir: string;
   readonly jwksFile: string;
@@ -38,6 +40,7 @@ export function layoutOf(home: string): Layout {
     portsFile: at("ports.json"),
     pausedFile: at("paused"),
     runtimeFile: at("runtime.json"),
+    schedulersFile: at("schedulers.json"),
     logDir: at("log"),
     secretsDir: at("secrets"),
     jwksFile: at("jwks.json"),

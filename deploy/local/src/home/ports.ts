@@ -22,6 +22,8 @@ const portsSchema = z.strictObject({
   /** Not in stacks of earlier versions; chosen with the next start. */
   workflow_http: port.optional(),
   workflow_probe: port.optional(),
+  scheduler_http: port.optional(),
+  scheduler_probe: port.optional(),
   /** Pods fetch code and material there; not in stacks of earlier versions. */
   downloads: port.optional(),
 });
@@ -62,6 +64,8 @@ export async function preparePorts(file: string, wanted: number | undefined): Pr
     agent_probe: await choose(kept?.agent_probe),
     workflow_http: await choose(kept?.workflow_http),
     workflow_probe: await choose(kept?.workflow_probe),
+    scheduler_http: await choose(kept?.scheduler_http),
+    scheduler_probe: await choose(kept?.scheduler_probe),
     downloads: await choose(kept?.downloads),
   };
   await writeAtomic(file, `${JSON.stringify(ports, undefined, 2)}\n`);

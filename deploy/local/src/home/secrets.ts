@@ -16,6 +16,7 @@ export const NATS_ROLES = [
   "workflow-svc",
   "log-svc",
   "log-agent",
+  "scheduler-bridge",
   "topology",
   "subscriber",
 ] as const satisfies readonly NatsRole[];
@@ -39,6 +40,20 @@ export function databaseUrlFile(layout: Layout, service: string): string {
 
 export function downloadsKeyFile(layout: Layout): string {
   return join(layout.secretsDir, "downloads-key");
+}
+
+/** Of the account that publishes to a WTSS; what was last given by the environment. */
+export function wtssPasswordFile(layout: Layout): string {
+  return join(layout.secretsDir, "wtss-password");
+}
+
+/** Tells whether it is another one. */
+export async function keepWtssPassword(layout: Layout, password: string): Promise<boolean> {
+  const file = wtssPasswordFile(layout);
+  if ((await readIfThere(file)) === password) return false;
+  await mkdir(layout.secretsDir, { recursive: true, mode: 0o700 });
+  await writeAtomic(file, password, PRIVATE);
+  return true;
 }
 
 /** Signs bundles of workflows that leave this stack. */

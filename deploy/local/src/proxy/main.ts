@@ -1,12 +1,17 @@
-/** The proxy as a program of the local stack: `main.ts HTTP_PORT TASK_SVC_PORT LOG_SVC_PORT WORKFLOW_SVC_PORT`. */
+/** The proxy as a program of the local stack: `main.ts HTTP_PORT TASK_SVC_PORT LOG_SVC_PORT WORKFLOW_SVC_PORT SCHEDULER_BRIDGE_PORT`. */
 import { fileURLToPath } from "node:url";
 import { startProxy } from "./server.ts";
 
-const [http = 0, task = 0, log = 0, workflow = 0] = process.argv.slice(2).map(Number);
+const [http = 0, task = 0, log = 0, workflow = 0, scheduler = 0] = process.argv.slice(2).map(Number);
 const proxy = await startProxy({
   host: "127.0.0.1",
   port: http,
-  services: { "task-svc": { port: task }, "log-svc": { port: log }, "workflow-svc": { port: workflow } },
+  services: {
+    "task-svc": { port: task },
+    "log-svc": { port: log },
+    "workflow-svc": { port: workflow },
+    "scheduler-bridge": { port: scheduler },
+  },
   openapiFile: fileURLToPath(new URL("../../../../libs/contracts/generated/openapi.json", import.meta.url)),
   log: {
     warn: (details, message) =>

@@ -12,6 +12,7 @@ import { takeLock } from "../home/lock.ts";
 import { PAUSE_SIGNAL, readPaused, writePaused } from "../home/paused.ts";
 import { preparePorts } from "../home/ports.ts";
 import { LOCAL_RUNTIME, readRuntime } from "../home/runtime.ts";
+import { readSchedulers } from "../home/schedulers.ts";
 import { ensureSecrets } from "../home/secrets.ts";
 import { identityOf } from "../processes/identity.ts";
 import { endLeftovers } from "../processes/leftovers.ts";
@@ -59,7 +60,8 @@ try {
   await ensureDirectory(layout, join(config.root, "deploy/local/assets/sample-model.zip"), runtime);
   await writeClientContext(layout, url);
   await writeSubscriber(layout, ports.nats, secrets.natsPasswords.get("subscriber") ?? "");
-  stack = createStack({ programs: { config, layout, ports, runtime }, secrets, reporter, log });
+  const schedulers = await readSchedulers(layout);
+  stack = createStack({ programs: { config, layout, ports, runtime, schedulers }, secrets, reporter, log });
   await stack.start(stop.signal);
   const readyMs = Math.round(performance.now() - started);
   reporter.update({ phase: "ready", ready_ms: readyMs });

@@ -4,6 +4,7 @@ import type { StackConfig } from "../config.ts";
 import type { Layout } from "../home/layout.ts";
 import type { Ports } from "../home/ports.ts";
 import type { StackRuntime } from "../home/runtime.ts";
+import type { Schedulers } from "../home/schedulers.ts";
 import { bundleKeyFile, databaseUrlFile, downloadsKeyFile, natsPasswordFile } from "../home/secrets.ts";
 import { WAREHOUSE, WAREHOUSE_ACCOUNT } from "../home/warehouse.ts";
 import { serviceUnit } from "./service-unit.ts";
@@ -19,6 +20,7 @@ export interface Programs {
   readonly layout: Layout;
   readonly ports: Ports;
   readonly runtime: StackRuntime;
+  readonly schedulers: Schedulers;
 }
 
 /** Services with a database of their own (D3), and what the examples look at. */
@@ -26,10 +28,11 @@ export const DATABASES = {
   "task-svc": "aiep_task",
   "workflow-svc": "aiep_workflow",
   "log-svc": "aiep_log",
+  "scheduler-bridge": "aiep_schedule",
   [WAREHOUSE_ACCOUNT]: WAREHOUSE,
 } as const;
 
-export const SERVICES = ["task-svc", "workflow-svc", "log-svc", "log-agent"] as const;
+export const SERVICES = ["task-svc", "workflow-svc", "scheduler-bridge", "log-svc", "log-agent"] as const;
 export type ServiceProgram = (typeof SERVICES)[number];
 
 interface ServiceFacts {
@@ -73,6 +76,19 @@ function factsOf(name: ServiceProgram, programs: Programs): ServiceFacts {
           AIEP_COMPONENTS_FILE: layout.componentsFile,
         },
       };
+    case "scheduler-bridge":
+      return {
+        entry: "services/scheduler-bridge/src/main.ts",
+        port: ports.scheduler_http ?? 0,
+        probePort: ports.scheduler_probe ?? 0,
+        env: {
+          AIEP_HTTP_PORT: String(ports.scheduler_http ?? 0),
+          AIEP_DATABASE_URL_FILE: databaseUrlFile(layout, name),
+          AIEP_JWKS: layout.jwksFile,
+          AIEP_DIRECTORY_FILE: layout.directoryFile,
+          ...schedulerEnvironment(programs),
+        },
+      };
     case "log-svc":
       return {
         entry: "services/log-svc/src/main.ts",
@@ -106,6 +122,21 @@ function runtimeEnvironment({ runtime, layout, ports }: Programs): Record<string
     AIEP_DOWNLOADS_HOST: runtime.downloads_host,
     AIEP_DOWNLOADS_PORT: String(ports.downloads ?? 0),
     AIEP_DOWNLOADS_KEY_FILE: downloadsKeyFile(layout),
+  };
+}
+
+/** The stack's own address is where a scheduler on this machine finds it, and people, as long as there is no console. */
+function schedulerEnvironment({ schedulers, ports }: Programs): Record<string, string> {
+  const own = `http://127.0.0.1:${ports.http}`;
+  const { wtss, trigger_url: triggerUrl = own, console_url: consoleUrl = own } = schedulers;
+  const addresses = { AIEP_TRIGGER_URL: triggerUrl, AIEP_CONSOLE_URL: consoleUrl };
+  if (wtss === undefined) return addresses;
+  return {
+    ...addresses,
+    AIEP_WTSS_URL: wtss.url,
+    AIEP_WTSS_USER: wtss.user,
+    AIEP_WTSS_PASSWORD_FILE: wtss.password_file,
+    ...(wtss.proxy_user === undefined ? {} : { AIEP_WTSS_PROXY_USER: wtss.proxy_user }),
   };
 }
 
@@ -152,6 +183,7 @@ export function proxy({ config, layout, ports }: Programs): Unit {
       String(ports.task_http),
       String(ports.log_http),
       String(ports.workflow_http ?? 0),
+      String(ports.scheduler_http ?? 0),
     ],
     cwd: layout.home,
     env: config.childEnv,
