@@ -9,10 +9,11 @@
  *    the project by its name and our mark in it, takes away what is ours, and only that; nothing there is done. In the same way
  *    publishing takes a project with our mark for its own: `created`.
  */
-import type { ExperimentId, GroupId } from "@aiep/contracts";
-import type { FailureKind, Remote, SchedulerKind } from "../domain/publication/index.ts";
+import type { ExperimentId, GroupId, SchedulerKind } from "@aiep/contracts";
+import type { FailureKind, Remote } from "../domain/publication/index.ts";
 
-export type { Remote, SchedulerKind } from "../domain/publication/index.ts";
+export type { SchedulerKind } from "@aiep/contracts";
+export type { Remote } from "../domain/publication/index.ts";
 
 /**
  * What a step failed with. `unavailable`: nobody knows, try again (down, slow, HTML, half an answer). `refused`: the scheduler

@@ -3,13 +3,11 @@ export { type Asked, firstPublish, publishAgain, rotateSecret, unpublish } from 
 export {
   type FailureKind,
   isAtRest,
-  mayFire,
   type PlacedStep,
   type Publication,
   type PublicationChange,
   type PublicationEvent,
   type Remote,
-  type SchedulerKind,
   type SecretsChange,
   type Standing,
   type Step,

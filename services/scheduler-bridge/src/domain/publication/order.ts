@@ -1,13 +1,6 @@
 /** What people ask of a publication: publish, update, unpublish, a new secret. Null where nothing has to change. */
-import type { ExperimentId, GroupId, PublicationId } from "@aiep/contracts";
-import {
-  changed,
-  isAtRest,
-  type Publication,
-  type PublicationChange,
-  type SchedulerKind,
-  type Wanted,
-} from "./publication.ts";
+import type { ExperimentId, GroupId, PublicationId, SchedulerKind } from "@aiep/contracts";
+import { changed, isAtRest, type Publication, type PublicationChange, type Wanted } from "./publication.ts";
 
 export type Asked = Omit<Wanted, "secret">;
 

@@ -33,7 +33,9 @@ interface There {
 
 type Act =
   | { readonly what: "publish"; readonly version: string; readonly owner: string }
-  | { readonly what: "unpublish" | "rotate" | "hear" | "crash" | "abandon" }
+  | { readonly what: "unpublish" | "rotate" | "abandon" }
+  | { readonly what: "hear" }
+  | { readonly what: "crash" }
   | { readonly what: "begin"; readonly fate: Fate }
   | { readonly what: "wait"; readonly seconds: number };
 
@@ -114,33 +116,28 @@ class Model {
   }
 
   act(act: Act): void {
+    if (act.what === "wait") this.now += act.seconds * 1000;
+    else if (act.what === "crash") this.underWay = undefined;
+    else if (act.what === "hear") this.hear();
+    else if (act.what === "begin") this.begin(act.fate);
+    else this.take(this.asks(act));
+  }
+
+  asks(
+    act: Extract<Act, { what: "publish" | "unpublish" | "rotate" | "abandon" }>,
+  ): PublicationChange | null {
+    const { publication } = this;
     switch (act.what) {
-      case "publish":
-        return this.take(
-          publishAgain(
-            this.publication,
-            { ...this.asked(act.version, act.owner), experimentName: "flow" },
-            this.context(),
-          ),
-        );
+      case "publish": {
+        const asked = { ...this.asked(act.version, act.owner), experimentName: "flow" };
+        return publishAgain(publication, asked, this.context());
+      }
       case "unpublish":
-        return this.take(unpublish(this.publication, this.context()));
+        return unpublish(publication, this.context());
       case "rotate":
-        return this.publication.state.startsWith("Unpublish")
-          ? undefined
-          : this.take(rotateSecret(this.publication, this.context()));
+        return publication.state.startsWith("Unpublish") ? null : rotateSecret(publication, this.context());
       case "abandon":
-        return isAtRest(this.publication.state) ? undefined : this.take(abandon(this.publication, this.at()));
-      case "wait":
-        this.now += act.seconds * 1000;
-        return;
-      case "crash":
-        this.underWay = undefined;
-        return;
-      case "hear":
-        return this.hear();
-      case "begin":
-        return this.begin(act.fate);
+        return isAtRest(publication.state) ? null : abandon(publication, this.at());
     }
   }
 

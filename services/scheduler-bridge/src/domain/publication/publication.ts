@@ -14,11 +14,10 @@ import type {
   GroupId,
   PublicationId,
   PublicationState,
+  SchedulerKind,
   StepPurpose,
   StepState,
 } from "@aiep/contracts";
-
-export type SchedulerKind = "wtss" | "local";
 
 /** See schedulers/scheduler.ts. */
 export type FailureKind = "unavailable" | "refused" | "taken" | "unauthorized" | "busy";
@@ -135,11 +134,6 @@ export type SecretsChange =
 
 export function isAtRest(state: PublicationState): boolean {
   return state === "Published" || state === "Failed" || state === "Unpublished";
-}
-
-/** Something of it may stand in the scheduler and call us. */
-export function mayFire({ state, live, standing }: Publication): boolean {
-  return state === "Publishing" || live !== null || standing !== "settled";
 }
 
 /** What the steps of its purpose bring there. `null`: they take it away. */

@@ -1,5 +1,6 @@
 /** What people read of a publication that does not stand as it was wanted: what happened, what is there now, what to do. */
-import type { FailureKind, Publication, SchedulerKind, Wanted } from "./publication.ts";
+import type { SchedulerKind } from "@aiep/contracts";
+import type { FailureKind, Publication, Wanted } from "./publication.ts";
 
 export const REASONS = {
   unavailable: "scheduler_unavailable",

@@ -1,0 +1,193 @@
+/**
+ * Publications in the database (D26): a change, its steps, its secrets and its event are one transaction; of two changes at the
+ * same moment one is kept, the other is VERSION_CONFLICT and nothing of it is written.
+ */
+import {
+  AiepError,
+  CE_HEADERS,
+  decodeHeaderValue,
+  type ExperimentId,
+  type GroupId,
+  type HistoryEntry,
+  type PublicationId,
+  type PublicationState,
+  type SchedulerKind,
+} from "@aiep/contracts";
+import {
+  allOf,
+  type CommitQueue,
+  compare,
+  DuplicateKeyError,
+  decodeCursor,
+  equal,
+  fromJson,
+  groupsAmong,
+  OUTBOX_VERSION_KEY,
+  oneOf,
+  type PageQuery,
+  pageOf,
+  type Sql,
+  type SqlPool,
+  startsWith,
+  type VisibleGroups,
+} from "@aiep/service-kit";
+import type { Publication, PublicationChange } from "../domain/publication/index.ts";
+import type { WriteOptions } from "./fire-store.ts";
+import type { OutboxAddress } from "./outbox.ts";
+import {
+  PUBLICATION_AGGREGATE,
+  type PublicationRow,
+  publicationOf,
+  publicationStatements,
+  STEP_COLUMNS,
+  type StepColumns,
+  stepOf,
+} from "./publication-rows.ts";
+
+export interface PublicationStoreDeps {
+  readonly pool: SqlPool;
+  readonly commits: Pick<CommitQueue, "commit">;
+  readonly address: OutboxAddress;
+}
+
+export interface PublicationQuery extends PageQuery {
+  readonly group_id?: readonly GroupId[] | undefined;
+  readonly experiment_id?: ExperimentId | undefined;
+  readonly scheduler?: readonly SchedulerKind[] | undefined;
+  readonly state?: readonly PublicationState[] | undefined;
+}
+
+/** Of its newest events; each tells the whole. */
+const MAX_HISTORY = 1000;
+
+/** What there may be once: a version, and a publication of an experiment in a scheduler. */
+const TAKEN_KEYS: readonly string[] = [OUTBOX_VERSION_KEY, "publications_binding"];
+
+export class PublicationStore {
+  readonly #deps: PublicationStoreDeps;
+
+  constructor(deps: PublicationStoreDeps) {
+    this.#deps = deps;
+  }
+
+  async save(change: PublicationChange, { context, also = [] }: WriteOptions = {}): Promise<void> {
+    const { address, commits } = this.#deps;
+    const statements = [...publicationStatements(change, { address, context }), ...also];
+    try {
+      await commits.commit({ key: change.publication.id, statements });
+    } catch (error) {
+      if (!DuplicateKeyError.is(error) || !TAKEN_KEYS.includes(error.key)) throw error;
+      throw new AiepError("VERSION_CONFLICT", "The publication was changed at the same moment.", {
+        cause: error,
+      });
+    }
+  }
+
+  /** What belongs to a request that changed nothing. */
+  async commit(statements: readonly Sql[]): Promise<void> {
+    if (statements.length > 0) await this.#deps.commits.commit({ statements });
+  }
+
+  async get(id: PublicationId): Promise<Publication | undefined> {
+    return await this.#one(allOf(equal("p.id", id)));
+  }
+
+  async ofExperiment(id: ExperimentId, scheduler: SchedulerKind): Promise<Publication | undefined> {
+    return await this.#one(allOf([...equal("p.experiment_id", id), ...equal("p.scheduler", scheduler)]));
+  }
+
+  async findByPrefix(prefix: string, groups: VisibleGroups, limit: number) {
+    if (groups !== "all" && groups.length === 0) return [];
+    const where = allOf([
+      ...startsWith("id", prefix),
+      ...oneOf("group_id", groups === "all" ? undefined : groups),
+    ]);
+    return await this.#deps.pool.query<{ id: PublicationId; name: string; state: string }>(
+      `SELECT id, experiment_name AS name, state FROM publications WHERE ${where.text} ORDER BY seq DESC LIMIT ?`,
+      [...where.values, limit],
+    );
+  }
+
+  /** Newest first, without steps. */
+  async list(
+    query: PublicationQuery,
+    groups: VisibleGroups,
+  ): Promise<{ readonly items: readonly Publication[]; readonly nextCursor: string | null }> {
+    const visible = groupsAmong(query.group_id, groups);
+    if (visible?.length === 0) return { items: [], nextCursor: null };
+    const where = allOf([
+      ...oneOf("group_id", visible),
+      ...equal("experiment_id", query.experiment_id),
+      ...oneOf("scheduler", query.scheduler),
+      ...oneOf("state", query.state),
+      ...compare("seq <", decodeCursor(query)),
+    ]);
+    const rows = await this.#deps.pool.query<PublicationRow>(
+      `SELECT * FROM publications WHERE ${where.text} ORDER BY seq DESC LIMIT ?`,
+      [...where.values, query.limit + 1],
+    );
+    const { items, nextCursor } = pageOf(rows, query);
+    return { items: items.map((row) => publicationOf(row, [])), nextCursor };
+  }
+
+  /** Its newest events, oldest first. */
+  async history(id: PublicationId): Promise<readonly HistoryEntry[]> {
+    const rows = await this.#deps.pool.query<HistoryRow>(
+      `SELECT aggregate_version, type, created_at, headers, payload FROM outbox
+       WHERE aggregate_type = ? AND aggregate_id = ? ORDER BY aggregate_version DESC LIMIT ?`,
+      [PUBLICATION_AGGREGATE, id, MAX_HISTORY],
+    );
+    return rows.map(historyEntryOf).reverse();
+  }
+
+  /** What has a step to do, earliest first. */
+  async pending(limit: number): Promise<readonly { readonly id: PublicationId; readonly at: Date }[]> {
+    return await this.#deps.pool.query<{ id: PublicationId; at: Date }>(
+      `SELECT id, next_attempt_at AS at FROM publications WHERE next_attempt_at IS NOT NULL
+       ORDER BY next_attempt_at LIMIT ?`,
+      [limit],
+    );
+  }
+
+  async secret(id: PublicationId, number: number): Promise<string> {
+    const [row] = await this.#deps.pool.query<{ secret: string }>(
+      "SELECT secret FROM publication_secrets WHERE publication_id = ? AND number = ?",
+      [id, number],
+    );
+    if (row === undefined) throw new AiepError("INTERNAL", `Publication ${id} has no secret ${number}.`);
+    return row.secret;
+  }
+
+  /** One statement, so that row and steps are of one moment. */
+  async #one(where: Sql): Promise<Publication | undefined> {
+    const rows = await this.#deps.pool.query<PublicationRow & StepColumns>(
+      `SELECT p.*, ${STEP_COLUMNS} FROM publications p
+       LEFT JOIN publication_steps s ON s.publication_id = p.id AND s.generation = p.generation
+       WHERE ${where.text} ORDER BY s.position`,
+      where.values,
+    );
+    const [row] = rows;
+    return row && publicationOf(row, rows.flatMap(stepOf));
+  }
+}
+
+interface HistoryRow {
+  readonly aggregate_version: number;
+  readonly type: string;
+  readonly created_at: Date;
+  readonly headers: unknown;
+  readonly payload: unknown;
+}
+
+function historyEntryOf(row: HistoryRow): HistoryEntry {
+  // Both columns were written by newOutboxRecord.
+  const headers = fromJson(row.headers) as Readonly<Record<string, string>>;
+  const by = headers[CE_HEADERS.authid];
+  return {
+    version: row.aggregate_version,
+    type: row.type,
+    time: row.created_at.toISOString(),
+    by: by === undefined ? null : decodeHeaderValue(by),
+    data: fromJson(row.payload) as Record<string, unknown>,
+  };
+}
