@@ -21,10 +21,11 @@ import type { Version } from "../domain/turn.ts";
 import { progressStatement } from "../store/backfill-rows.ts";
 import type { BackfillStore } from "../store/backfill-store.ts";
 import { Experiments } from "../store/experiments.ts";
-import type { FireStore, WriteOptions } from "../store/fire-store.ts";
+import type { FireStore } from "../store/fire-store.ts";
 import { liveOfBackfill } from "../store/live-fires.ts";
+import type { ChangeContext } from "../store/outbox.ts";
 import { readSchedule } from "../store/schedule-store.ts";
-import { causeOfSchedule } from "./schedule-turns.ts";
+import { causeOfSchedule } from "./causes.ts";
 import { versionToRun } from "./versions.ts";
 
 export interface BackfillTurnsDeps {
@@ -33,7 +34,9 @@ export interface BackfillTurnsDeps {
   readonly clock: () => Date;
 }
 
-type Context = Pick<WriteOptions, "context">;
+interface Context {
+  readonly context?: ChangeContext | undefined;
+}
 
 export class BackfillTurns {
   readonly #deps: BackfillTurnsDeps;
@@ -82,36 +85,36 @@ export class BackfillTurns {
     });
   }
 
-  /** After one of its fires ended when it is over already: the count alone. */
   async #advanced(tx: SqlExecutor, backfill: Backfill, at: Date): Promise<readonly Sql[]> {
     const { backfills, fires } = this.#deps;
     const days = daysOf(backfill);
-    if (typeof days === "string") throw new TypeError(`back-fill ${backfill.id}: ${days}`);
+    const schedule = await readSchedule(tx, backfill.scheduleId);
+    if (typeof days === "string" || schedule === undefined)
+      throw new TypeError(
+        `back-fill ${backfill.id} cannot be read: ${typeof days === "string" ? days : "no schedule"}`,
+      );
     const before = await backfills.progress(tx, backfill.id);
+    const deleted = schedule.deleted
+      ? cancelBackfill({ ...backfill, ...before }, "The schedule was deleted.", at)
+      : null;
+    if (deleted !== null) return backfills.statements(deleted);
+    const version = versionToRun(await new Experiments(tx).get(schedule.experimentId), schedule.versionName);
     const next = nextDays(backfill, days, backfill.state, before);
-    const plan = next.length === 0 ? undefined : await this.#source(tx, backfill);
-    const ordered =
-      plan?.version.ok === true ? orders(backfill, plan.schedule, next, plan.version.name, at) : [];
+    const ordered = version.ok ? orders(backfill, schedule, next, version.name, at) : [];
     const progress: Progress = { ...before, started: before.started + ordered.length };
-    const end = endOf(backfill, days, progress) ?? refusalOf(plan?.version, progress);
+    const end =
+      endOf(backfill, days, progress) ?? (next.length > 0 ? refusalOf(version, progress) : undefined);
     const now = { ...backfill, ...progress };
     return [
       ...ordered.flatMap((change) => fires.statements(change)),
       ...(end === undefined ? [progressStatement(now)] : backfills.statements(endBackfill(now, end, at))),
     ];
   }
-
-  async #source(tx: SqlExecutor, { scheduleId }: Backfill) {
-    const schedule = await readSchedule(tx, scheduleId);
-    if (schedule === undefined) throw new TypeError(`no schedule ${scheduleId}`);
-    const experiment = await new Experiments(tx).get(schedule.experimentId);
-    return { schedule, version: versionToRun(experiment, schedule.versionName) };
-  }
 }
 
 /** Nothing can be run any more: over, as soon as what runs has ended (B4). */
-function refusalOf(version: Version | undefined, { started, succeeded, failed }: Progress) {
-  if (version === undefined || version.ok || started > succeeded + failed) return undefined;
+function refusalOf(version: Version, { started, succeeded, failed }: Progress) {
+  if (version.ok || started > succeeded + failed) return undefined;
   return { state: "Failed", message: version.message } as const;
 }
 

@@ -10,14 +10,15 @@ import type { ScheduleId } from "@aiep/contracts";
 import type { Failpoints, Sql, SqlExecutor } from "@aiep/service-kit";
 import type { Cause, Fire } from "../domain/fire.ts";
 import { type Schedule, type ScheduleChange, timetableOf } from "../domain/schedule.ts";
-import { type PlannedFire, plan } from "../domain/timetable.ts";
+import { plan } from "../domain/timetable.ts";
 import { Turn } from "../domain/turn.ts";
 import { Experiments } from "../store/experiments.ts";
-import { type FireStore, newFireId } from "../store/fire-store.ts";
+import type { FireStore } from "../store/fire-store.ts";
 import { keysThere, liveOfSchedule } from "../store/live-fires.ts";
 import type { ChangeContext } from "../store/outbox.ts";
 import { plannedStatement } from "../store/schedule-rows.ts";
 import type { ScheduleStore } from "../store/schedule-store.ts";
+import { causeOfTime } from "./causes.ts";
 import { versionToRun } from "./versions.ts";
 
 export interface ScheduleTurnsDeps {
@@ -58,7 +59,7 @@ export class ScheduleTurns {
       if (timetable === undefined)
         return { result: undefined, statements: [plannedStatement({ ...schedule, nextFireAt: null })] };
       const { fires, plannedUntil, nextFireAt } = plan(timetable, at);
-      const causes = fires.map((planned) => ({ planned, cause: causeOf(schedule, planned, at) }));
+      const causes = fires.map((planned) => ({ planned, cause: causeOfTime(schedule, planned, at) }));
       const there = await keysThere(
         tx,
         causes.map(({ cause }) => cause.key),
@@ -127,33 +128,4 @@ export class ScheduleTurns {
       return { result, statements: [...changes, ...statements] };
     });
   }
-}
-
-function causeOf(schedule: Schedule, planned: PlannedFire, at: Date): Cause {
-  const time = planned.scheduledAt.toISOString();
-  return {
-    ...causeOfSchedule(schedule, at),
-    key: `schedule:${schedule.id}:${time}`,
-    kind: "schedule",
-    externalId: time,
-    scheduledAt: planned.scheduledAt,
-    runDate: planned.decision === "fire" ? planned.runDate : null,
-  };
-}
-
-/** What fires of a schedule have in common. */
-export function causeOfSchedule(schedule: Schedule, at: Date) {
-  return {
-    id: newFireId(),
-    sourceId: schedule.id,
-    backfillId: null,
-    groupId: schedule.groupId,
-    experimentId: schedule.experimentId,
-    versionName: schedule.versionName,
-    parameters: schedule.parameters,
-    requestedBy: schedule.owner,
-    depth: 0,
-    lineage: [],
-    createdAt: at,
-  } as const satisfies Partial<Cause>;
 }

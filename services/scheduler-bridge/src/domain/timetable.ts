@@ -8,7 +8,7 @@
  * P4 The business date of a run is that of the time it was scheduled for, in the schedule's zone, not of when it ran.
  */
 import { businessDate, type MisfirePolicy } from "@aiep/contracts";
-import { type Cron, lastTimes, nextTime, timesBetween } from "./cron/index.ts";
+import { type Cron, lastTimes, nextTimes, timesBetween } from "./cron/index.ts";
 
 export interface Timetable {
   readonly cron: Cron;
@@ -61,11 +61,17 @@ export function plan(timetable: Timetable, now: Date): Plan {
   };
 }
 
-/** The next time that is not decided; null when paused or over. */
+/** Null when it is paused or over. */
 export function nextFire(timetable: Timetable): Date | null {
-  if (timetable.paused) return null;
-  const next = nextTime(timetable.cron, begin(timetable));
-  return next === null || (timetable.endsAt !== null && next > timetable.endsAt) ? null : next;
+  return nextFires(timetable, 1)[0] ?? null;
+}
+
+/** The next times that are not decided, as far as there are so many. */
+export function nextFires(timetable: Timetable, count: number): readonly Date[] {
+  if (timetable.paused) return [];
+  const { cron, endsAt } = timetable;
+  const times = nextTimes(cron, begin(timetable), count);
+  return endsAt === null ? times : times.filter((time) => time <= endsAt);
 }
 
 /** From now on, with nothing made up for (P3): a schedule that is made, changed or resumed. */
