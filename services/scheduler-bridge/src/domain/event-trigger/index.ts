@@ -6,6 +6,7 @@
  *   compile.ts    its expressions, checked when it is saved
  *   match.ts      one event → fire, no, or a problem
  *   guard.ts      what keeps triggers from feeding themselves
+ *   trigger.ts    the trigger itself, and how it changes
  */
 export {
   type CompiledTrigger,
@@ -16,3 +17,12 @@ export {
 export { EXTERNAL, type TriggerEvent } from "./event.ts";
 export { type GuardInput, type GuardVerdict, guardFire, MAX_DEPTH, type Upstream } from "./guard.ts";
 export { type Match, matchTrigger } from "./match.ts";
+export {
+  createTrigger,
+  deleteTrigger,
+  type EventTrigger,
+  type EventTriggerChange,
+  foundFailing,
+  problemsOf,
+  updateTrigger,
+} from "./trigger.ts";
