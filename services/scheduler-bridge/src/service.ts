@@ -1,11 +1,13 @@
 /**
  * scheduler-bridge put together, in the order in which things depend on each other; the scope closes them in reverse.
- * Foundations (database, bus, directory) → stores and relay → what is known from events → HTTP.
+ * Foundations (database, bus, directory) → stores and relay → scheduling and triggers → what is heard from the bus → HTTP → the
+ * leader's work.
  */
 import { CONSUMERS, STREAMS } from "@aiep/contracts";
 import {
   createDeadLetters,
   createIdempotency,
+  createLease,
   type Logger,
   openDirectory,
   openServiceBus,
@@ -21,10 +23,14 @@ import {
 } from "@aiep/service-kit";
 import { registerApi } from "./api/api.ts";
 import type { BridgeConfig } from "./config.ts";
+import { createLeader } from "./control/leader.ts";
+import { createScheduling } from "./control/scheduling.ts";
 import type { OperationDeps } from "./operations/deps.ts";
+import type { Scheduler, SchedulerKind } from "./schedulers/scheduler.ts";
 import { Experiments } from "./store/experiments.ts";
 import { FireStore } from "./store/fire-store.ts";
 import { migrate } from "./store/migrate.ts";
+import { openTriggers } from "./triggers.ts";
 
 const SERVICE = "scheduler-bridge";
 const MINUTE_MS = 60_000;
@@ -45,6 +51,7 @@ export async function startSchedulerBridge(config: BridgeConfig, log: Logger, sc
       where: sql("aggregate_type <> 'publication'"),
     },
   });
+  const schedulers: ReadonlyMap<SchedulerKind, Scheduler> = new Map();
   const operations: OperationDeps = {
     experiments: new Experiments(pool),
     fires: new FireStore({ pool, commits, address: config.address }),
@@ -55,21 +62,52 @@ export async function startSchedulerBridge(config: BridgeConfig, log: Logger, sc
     triggerUrl: config.AIEP_TRIGGER_URL,
   };
 
+  const { experiments, fires } = operations;
+  const address = config.address;
+  const common = { pool, commits, address, fires, experiments, clock, ...parts.shared };
+  const scheduling = createScheduling(common);
+  const triggers = openTriggers({
+    ...common,
+    bus,
+    operations,
+    firing: scheduling.firing,
+    scheduler: (kind) => schedulers.get(kind),
+    leaseMs: config.AIEP_TRIGGER_LEASE_SECONDS * 1000,
+    keepMs: config.AIEP_DELIVERY_DAYS * DAY_MS,
+  });
+  scope.defer("release", "news of fires", () => triggers[Symbol.dispose]());
+
   const http = await openServiceHttp(service, parts, { pool, bus, directory });
   const idempotency = createIdempotency({ pool });
   const keepAnswersMs = config.AIEP_IDEMPOTENCY_HOURS * HOUR_MS;
-  const keepHouse = async () => await idempotency.purge(keepAnswersMs);
-  const house = { what: "purge of old answers to Idempotency-Keys", everyMs: MINUTE_MS, log };
+  const keepHouse = async () => {
+    await idempotency.purge(keepAnswersMs);
+    await triggers.keepHouse();
+  };
+  const house = { what: "purge of old answers, webhooks and outside events", everyMs: MINUTE_MS, log };
   scope.defer("release", house.what, sometimes(keepHouse, house));
+  const { consumers } = triggers;
   registerApi(http.app, {
-    ...operations,
+    ...triggers.operations,
+    ...scheduling,
     idempotency,
-    deadLetters: createDeadLetters({ bus, service: SERVICE, env: config.AIEP_ENV, consumers: [] }),
+    deadLetters: createDeadLetters({ bus, service: SERVICE, env: config.AIEP_ENV, consumers }),
+  });
+  const leader = createLeader({
+    lease: createLease({ pool, name: "leader", log }),
+    jobs: [scheduling.planner, triggers.leaseWatch],
+    log,
   });
 
   scope.defer("intake", "http", () => http.stopIntake());
+  for (const consumer of consumers)
+    scope.defer("intake", consumer.definition.durable, async () => await consumer.stop());
+  scope.defer("drain", "leader", async () => await leader.stop());
   scope.defer("drain", "http", async () => await http.close());
+  for (const consumer of consumers) consumer.start();
+  leader.start();
   const { url, probeUrl } = await http.listen();
+  scope.defer("intake", "presence", triggers.present());
   http.started();
   log.info({ url, probe_url: probeUrl }, "scheduler-bridge listens");
 }
