@@ -109,15 +109,14 @@ function changed(
   return { schedule: planned(next, at), event, by, at };
 }
 
-/** Null when it is so already. */
+/** Null when it is so already. Its owner is who changes it, unless that is said too (S3). */
 export function changeSchedule(
   schedule: Schedule,
-  to: Partial<Omit<ScheduleSettings, "paused">>,
+  to: Partial<Omit<ScheduleSettings, "paused"> & Pick<Schedule, "owner">>,
   author: Author,
 ): ScheduleChange | null {
-  const same = { ...schedule, ...to };
-  if (JSON.stringify(same) === JSON.stringify(schedule)) return null;
-  return changed(schedule, "updated", { ...to, owner: author.by }, author);
+  if (JSON.stringify({ ...schedule, ...to }) === JSON.stringify(schedule)) return null;
+  return changed(schedule, "updated", { owner: author.by, ...to }, author);
 }
 
 export function pauseSchedule(schedule: Schedule, author: Author): ScheduleChange | null {
