@@ -7,6 +7,7 @@ import type { OutboxAddress } from "../store/outbox.ts";
 import { ScheduleStore } from "../store/schedule-store.ts";
 import { BackfillTurns } from "./backfill-turns.ts";
 import { Firing } from "./firing.ts";
+import { createLocalSchedules } from "./local-schedules.ts";
 import { createPlanner } from "./planner.ts";
 import { ScheduleTurns } from "./schedule-turns.ts";
 
@@ -29,5 +30,13 @@ export function createScheduling(deps: SchedulingDeps) {
   const backfillTurns = new BackfillTurns({ backfills, fires, clock });
   const firing = new Firing({ ...deps, schedules, backfills, scheduleTurns, backfillTurns });
   const planner = createPlanner({ ...deps, schedules, turns: scheduleTurns, firing });
-  return { schedules, backfills, scheduleTurns, backfillTurns, firing, planner };
+  const localSchedules = createLocalSchedules({
+    schedules,
+    scheduleTurns,
+    backfills,
+    backfillTurns,
+    planner,
+    clock,
+  });
+  return { localSchedules, schedules, backfills, scheduleTurns, backfillTurns, firing, planner };
 }
