@@ -9,7 +9,6 @@
 export { readRunDate, readTriggerOrder, type TriggerOrder, type TriggerOrderResult } from "./order.ts";
 export {
   newWebhookSecret,
-  rotateSecret,
   SECRET_BYTES,
   validSecrets,
   type WebhookSecret,

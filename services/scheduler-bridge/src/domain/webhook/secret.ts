@@ -1,6 +1,7 @@
 /**
  * Secrets of a publication's webhook: `whsec_<base64 of 32 random bytes>`. While one replaces another both are valid, so that
- * a flow that still has the old one is not refused (D27). Never in logs, events or errors.
+ * a flow that still has the old one is not refused (D27); when one ends, its publication says (domain/publication). Never in
+ * logs, events or errors.
  */
 const PREFIX = "whsec_";
 export const SECRET_BYTES = 32;
@@ -18,19 +19,6 @@ export interface WebhookSecret {
 export function newWebhookSecret(random: Uint8Array): string {
   if (random.length !== SECRET_BYTES) throw new TypeError(`a secret has ${SECRET_BYTES} bytes`);
   return PREFIX + Buffer.from(random).toString("base64");
-}
-
-/** What becomes of them all: the newest stays valid for a while beside the fresh one, those before it no longer. */
-export function rotateSecret(
-  secrets: readonly WebhookSecret[],
-  fresh: string,
-  now: Date,
-  graceMs: number,
-): readonly WebhookSecret[] {
-  const newest = Math.max(0, ...secrets.map(({ number }) => number));
-  const until = new Date(now.getTime() + graceMs);
-  const earlier = secrets.map((each) => ({ ...each, validUntil: each.number === newest ? until : now }));
-  return [...earlier, { number: newest + 1, secret: fresh, validUntil: null }];
 }
 
 /** Newest first. */
