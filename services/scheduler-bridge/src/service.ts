@@ -25,6 +25,7 @@ import { registerApi } from "./api/api.ts";
 import type { BridgeConfig } from "./config.ts";
 import { createLeader } from "./control/leader.ts";
 import { createScheduling } from "./control/scheduling.ts";
+import { wakeOnSchedules } from "./messaging/schedule-wakes.ts";
 import type { OperationDeps } from "./operations/deps.ts";
 import type { Scheduler, SchedulerKind } from "./schedulers/scheduler.ts";
 import { Experiments } from "./store/experiments.ts";
@@ -66,6 +67,8 @@ export async function startSchedulerBridge(config: BridgeConfig, log: Logger, sc
   const address = config.address;
   const common = { pool, commits, address, fires, experiments, clock, ...parts.shared };
   const scheduling = createScheduling(common);
+  const wakes = wakeOnSchedules(bus, config.AIEP_ENV, () => scheduling.planner.wake());
+  scope.defer("release", "changes of schedules", () => wakes[Symbol.dispose]());
   const triggers = openTriggers({
     ...common,
     bus,
