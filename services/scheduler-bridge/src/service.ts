@@ -27,7 +27,9 @@ import { createLeader } from "./control/leader.ts";
 import { createScheduling } from "./control/scheduling.ts";
 import { wakeOnSchedules } from "./messaging/schedule-wakes.ts";
 import type { OperationDeps } from "./operations/deps.ts";
-import type { Scheduler, SchedulerKind } from "./schedulers/scheduler.ts";
+import { openPublishing } from "./publishing.ts";
+import { createLocalScheduler } from "./schedulers/local/scheduler.ts";
+import { Schedulers } from "./schedulers/registry.ts";
 import { Experiments } from "./store/experiments.ts";
 import { FireStore } from "./store/fire-store.ts";
 import { migrate } from "./store/migrate.ts";
@@ -52,7 +54,6 @@ export async function startSchedulerBridge(config: BridgeConfig, log: Logger, sc
       where: sql("aggregate_type <> 'publication'"),
     },
   });
-  const schedulers: ReadonlyMap<SchedulerKind, Scheduler> = new Map();
   const operations: OperationDeps = {
     experiments: new Experiments(pool),
     fires: new FireStore({ pool, commits, address: config.address }),
@@ -67,6 +68,15 @@ export async function startSchedulerBridge(config: BridgeConfig, log: Logger, sc
   const address = config.address;
   const common = { pool, commits, address, fires, experiments, clock, ...parts.shared };
   const scheduling = createScheduling(common);
+  const schedulers = new Schedulers([createLocalScheduler(scheduling.localSchedules)]);
+  const publishing = openPublishing({
+    ...common,
+    bus,
+    operations,
+    schedulers,
+    lookAgainMs: config.AIEP_SCHEDULE_LOOK_SECONDS * 1000,
+  });
+  scope.defer("release", "changes of publications", () => publishing[Symbol.dispose]());
   const wakes = wakeOnSchedules(bus, config.AIEP_ENV, () => scheduling.planner.wake());
   scope.defer("release", "changes of schedules", () => wakes[Symbol.dispose]());
   const triggers = openTriggers({
@@ -89,8 +99,9 @@ export async function startSchedulerBridge(config: BridgeConfig, log: Logger, sc
   };
   const house = { what: "purge of old answers, webhooks and outside events", everyMs: MINUTE_MS, log };
   scope.defer("release", house.what, sometimes(keepHouse, house));
-  const { consumers } = triggers;
+  const consumers = [publishing.consumer, ...triggers.consumers];
   registerApi(http.app, {
+    ...publishing.operations,
     ...triggers.operations,
     ...scheduling,
     idempotency,
@@ -98,7 +109,7 @@ export async function startSchedulerBridge(config: BridgeConfig, log: Logger, sc
   });
   const leader = createLeader({
     lease: createLease({ pool, name: "leader", log }),
-    jobs: [scheduling.planner, triggers.leaseWatch],
+    jobs: [scheduling.planner, publishing.publisher, triggers.leaseWatch],
     log,
   });
 

@@ -134,7 +134,7 @@ function settingsOf(
   const cron = body.cron === undefined ? (wanted?.cron ?? null) : body.cron;
   const timeZone = body.time_zone ?? wanted?.timeZone ?? ours;
   if (cron !== null) readCron(cron, timeZone, now);
-  const detail = scheduler.cronProblem?.(cron);
+  const detail = scheduler.cronProblem?.({ cron, timeZone });
   if (detail !== undefined)
     throw new AiepError("CRON_INVALID", detail, {
       errors: [{ pointer: "/cron", code: "CRON_INVALID", detail }],

@@ -83,7 +83,7 @@ export interface Scheduler {
   /** That take it away (A4), whatever little of it is there. */
   readonly unpublishSteps: (remote: Remote) => readonly string[];
   /** Why it cannot be scheduled so, as a sentence, before anything is tried; absent: what the cron's language allows. */
-  readonly cronProblem?: (cron: string | null) => string | undefined;
+  readonly cronProblem?: (target: Pick<Target, "cron" | "timeZone">) => string | undefined;
   /**
    * Does one step by its name. Throws SchedulerError.
    * Steps of publishing and unpublishing share one space of names.

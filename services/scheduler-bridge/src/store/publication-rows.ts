@@ -260,7 +260,7 @@ export function publicationView(publication: Publication): PublicationView {
     project: remote.project ?? null,
     flow: remote.flow ?? null,
     url: remote.url ?? null,
-    next_fire_at: remote.nextFireAt ?? null,
+    next_fire_at: live?.cron == null ? null : (remote.nextFireAt ?? null),
     version: publication.version,
     generation: publication.generation,
     created_at: publication.createdAt.toISOString(),
