@@ -168,7 +168,7 @@ test("the scheduler's settings reach scheduler-bridge; its password is in no pro
   expect(seen.join("")).not.toContain(WTSS.AIEP_WTSS_PASSWORD);
   const doctor = await run("apps/aiepctl/bin/aiepctl.mjs", ["doctor", "--aiepctl-config", layout.clientFile]);
   expect(doctor.stdout).toContain("workflows are scheduled: scheduler-bridge answers");
-  expect(doctor.stdout).toMatch(/^warn {2}scheduler wtss/m);
+  expect(doctor.stdout).toMatch(/^warn {2}wtss-reachable: /m);
   expect(doctor.stdout + doctor.stderr).not.toContain(WTSS.AIEP_WTSS_PASSWORD);
 });
 

@@ -528,12 +528,12 @@ describe("doctor", () => {
     await using at = await stage();
     const message = "http://wtss does not answer; check AIEP_WTSS_URL.";
     at.platform.schedulers = [
-      { kind: "wtss", configured: true, checks: [{ name: "address", ok: false, message }] },
+      { kind: "wtss", configured: true, checks: [{ name: "wtss-reachable", ok: false, message }] },
       { kind: "local", configured: false, checks: [] },
     ];
     const { code, stdout } = await at.place.run(["doctor"]);
     expect(stdout).toContain("knows: wtss, local (not configured)\n");
-    expect(stdout).toContain(`warn  scheduler wtss, address: ${message}\n`);
+    expect(stdout).toContain(`warn  wtss-reachable: ${message}\n`);
     expect(code).toBe(0);
     at.platform.intercept = ({ url }, response) => {
       if (url.pathname !== "/v1/schedulers") return undefined;

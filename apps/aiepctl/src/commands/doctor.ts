@@ -175,9 +175,8 @@ async function checkSchedulers(context: CommandContext, add: Add): Promise<void>
         configured ? kind : `${kind} (not configured)`,
       );
       add("workflows are scheduled", "pass", `scheduler-bridge answers and knows: ${known.join(", ")}`);
-      for (const { kind, checks } of data.items)
-        for (const { name, ok, message } of checks)
-          add(`scheduler ${kind}, ${name}`, ok ? "pass" : "warn", message);
+      for (const { name, ok, message } of data.items.flatMap(({ checks }) => checks))
+        add(name, ok ? "pass" : "warn", message);
       return EXIT.ok;
     });
   } catch (error) {
