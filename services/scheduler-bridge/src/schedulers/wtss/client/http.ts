@@ -26,6 +26,7 @@ export async function exchange(baseUrl: string, request: Exchange, signal: Abort
         "user-agent": "aiep-scheduler-bridge", // a browser's would bring CSRF checks
         "accept-language": "zh-CN", // the server remembers the last one for everybody, and this is its default
         "x-requested-with": "XMLHttpRequest",
+        connection: "close", // calls are few, and one that the server has closed meanwhile would fail the next
         ...(session === undefined ? {} : { cookie: `azkaban.browser.session.id=${session}` }),
       },
       ...(body === undefined ? {} : { body }),
