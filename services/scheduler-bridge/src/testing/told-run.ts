@@ -15,6 +15,8 @@ import type { BridgeGround } from "./bridge.ts";
 
 export interface ToldRun {
   readonly id: RunId;
+  /** Of its last event. */
+  version(): number;
   /** State by node; told with the event. */
   created(): Promise<void>;
   becomes(state: Exclude<RunState, "Created">, nodes?: Nodes, message?: string): Promise<void>;
@@ -39,6 +41,11 @@ export function toldRun(
 ): ToldRun {
   const at = { type: "run", id, group };
   let state: RunState = "Created";
+  let version = 0;
+  const tell: BridgeGround["tell"] = async (...told) => {
+    version += 1;
+    await ground.tell(...told);
+  };
   const status = (nodes: Nodes, message: string | null) => ({
     ...{ run_id: id, experiment_id: experiment, group_id: groupId.parse(group) },
     ...{ experiment_name: "每日训练", version_name: "v1", state, reason: null, message },
@@ -47,17 +54,18 @@ export function toldRun(
   });
   return {
     id,
+    version: () => version,
     created: async () =>
-      await ground.tell(runCreated, at, {
+      await tell(runCreated, at, {
         ...status({}, null),
         ...{ mode: "all", selected: [], parameters: {}, run_date: "20260301", origin, node_count: 1 },
         created_by: "ada",
       }),
     becomes: async (next, nodes = {}, message) => {
       state = next;
-      await ground.tell(RUN_STATE_EVENTS[next], at, status(nodes, message ?? null));
+      await tell(RUN_STATE_EVENTS[next], at, status(nodes, message ?? null));
     },
-    updated: async (nodes) => await ground.tell(runUpdated, at, status(nodes, null)),
+    updated: async (nodes) => await tell(runUpdated, at, status(nodes, null)),
   };
 }
 
