@@ -16,7 +16,7 @@ import type { BridgeGround } from "./bridge.ts";
 export interface ToldRun {
   readonly id: RunId;
   /** Of its last event. */
-  version(): number;
+  readonly version: () => number;
   /** State by node; told with the event. */
   created(): Promise<void>;
   becomes(state: Exclude<RunState, "Created">, nodes?: Nodes, message?: string): Promise<void>;

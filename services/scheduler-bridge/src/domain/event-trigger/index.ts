@@ -12,10 +12,9 @@ export {
   type CompiledTrigger,
   compileTrigger,
   type EventTriggerDefinition,
-  type TriggerCompilation,
 } from "./compile.ts";
 export { EXTERNAL, type TriggerEvent } from "./event.ts";
-export { type GuardInput, type GuardVerdict, guardFire, MAX_DEPTH, type Upstream } from "./guard.ts";
+export { type GuardInput, guardFire, MAX_DEPTH, type Upstream } from "./guard.ts";
 export { type Match, matchTrigger } from "./match.ts";
 export {
   createTrigger,

@@ -6,7 +6,7 @@
  *   order.ts       what the body asks for
  *   wait-token.ts  what a caller shows when it waits
  */
-export { readRunDate, readTriggerOrder, type TriggerOrder, type TriggerOrderResult } from "./order.ts";
+export { readRunDate, readTriggerOrder, type TriggerOrder } from "./order.ts";
 export {
   newWebhookSecret,
   SECRET_BYTES,
@@ -16,10 +16,6 @@ export {
 export {
   signWebhook,
   verifyWebhook,
-  WEBHOOK_HEADERS,
-  WEBHOOK_TOLERANCE_SECONDS,
-  type WebhookRefusal,
   type WebhookRequest,
-  type WebhookVerdict,
 } from "./signature.ts";
 export { hashOfToken, isTokenOf, waitTokenOf } from "./wait-token.ts";
