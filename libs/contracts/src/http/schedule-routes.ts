@@ -125,7 +125,7 @@ const PUBLICATION_ROUTES = {
     body: nothing,
     status: 202,
     response: publicationDetail,
-    errors: [...NO_PUBLICATION, ...WRITE],
+    errors: [...NO_PUBLICATION, ...WRITE, "PUBLICATION_NOT_LIVE"],
   }),
   listSchedulers: define({
     operationId: "listSchedulers",

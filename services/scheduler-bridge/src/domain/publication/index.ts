@@ -1,12 +1,11 @@
 /** Publications: see publication.ts for what they are. */
-export { type Asked, firstPublish, publishAgain, rotateSecret, unpublish } from "./order.ts";
+export { firstPublish, publishAgain, rotateSecret, unpublish } from "./order.ts";
 export {
   type FailureKind,
   isAtRest,
   type PlacedStep,
   type Publication,
   type PublicationChange,
-  type PublicationEvent,
   type Remote,
   type SecretsChange,
   type Standing,
