@@ -1,5 +1,5 @@
 /** Settings of scheduler-bridge from the environment. */
-import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { AiepError, isTimeZone } from "@aiep/contracts";
 import { type Environment, loadConfig, serviceEnvironment, unsafeSwitches } from "@aiep/service-kit";
 import * as z from "zod";
@@ -21,8 +21,10 @@ const schema = z.object({
   AIEP_WTSS_URL: address.optional(),
   AIEP_WTSS_USER: z.string().min(1).optional(),
   AIEP_WTSS_PASSWORD: z.string().min(1).optional(),
-  /** A file with the password, e.g. of a mounted secret; wins. */
+  /** Known already as the password; by its name it is read anew. */
   AIEP_WTSS_PASSWORD_FILE: z.string().min(1).optional(),
+  /** IANA zone in which the server fires; default AIEP_TIME_ZONE. */
+  AIEP_WTSS_TIME_ZONE: z.string().refine(isTimeZone, "an IANA time zone such as Asia/Shanghai").optional(),
   /** The user that published flows run as there; default: whoever started them. */
   AIEP_WTSS_PROXY_USER: z
     .string()
@@ -47,31 +49,25 @@ const schema = z.object({
 export interface WtssAccount {
   readonly url: string;
   readonly user: string;
-  readonly password: string;
+  /** Read anew at each login, where it is in a file. */
+  readonly password: () => Promise<string>;
   readonly proxyUser: string | undefined;
 }
 
 function wtssOf(config: z.infer<typeof schema>): WtssAccount | undefined {
-  const { AIEP_WTSS_URL: url, AIEP_WTSS_USER: user, AIEP_WTSS_PASSWORD_FILE: file } = config;
+  const { AIEP_WTSS_URL: url, AIEP_WTSS_USER: user, AIEP_WTSS_PASSWORD: password } = config;
   if (url === undefined) return undefined;
-  const password = file === undefined ? config.AIEP_WTSS_PASSWORD : passwordIn(file);
-  if (user !== undefined && password !== undefined)
-    return { url, user, password, proxyUser: config.AIEP_WTSS_PROXY_USER };
-  throw new AiepError(
-    "CONFIG_INVALID",
-    "AIEP_WTSS_URL is set; set AIEP_WTSS_USER and AIEP_WTSS_PASSWORD, or AIEP_WTSS_PASSWORD_FILE, too.",
-  );
+  if (user === undefined || password === undefined)
+    throw new AiepError(
+      "CONFIG_INVALID",
+      "AIEP_WTSS_URL is set; set AIEP_WTSS_USER and AIEP_WTSS_PASSWORD, or AIEP_WTSS_PASSWORD_FILE, too.",
+    );
+  const file = config.AIEP_WTSS_PASSWORD_FILE;
+  const read = file === undefined ? async () => await Promise.resolve(password) : passwordIn(file);
+  return { url, user, password: read, proxyUser: config.AIEP_WTSS_PROXY_USER };
 }
 
-function passwordIn(file: string): string {
-  try {
-    return readFileSync(file, "utf8").replace(/\r?\n$/, "");
-  } catch (error) {
-    throw new AiepError("CONFIG_INVALID", `AIEP_WTSS_PASSWORD_FILE ${file} cannot be read.`, {
-      cause: error,
-    });
-  }
-}
+const passwordIn = (file: string) => async () => (await readFile(file, "utf8")).replace(/\r?\n$/, "");
 
 export function loadBridgeConfig(env: Environment) {
   const config = loadConfig(schema, env);

@@ -30,6 +30,8 @@ import type { OperationDeps } from "./operations/deps.ts";
 import { openPublishing } from "./publishing.ts";
 import { createLocalScheduler } from "./schedulers/local/scheduler.ts";
 import { Schedulers } from "./schedulers/registry.ts";
+import type { Scheduler } from "./schedulers/scheduler.ts";
+import { WtssScheduler } from "./schedulers/wtss/adapter.ts";
 import { Experiments } from "./store/experiments.ts";
 import { FireStore } from "./store/fire-store.ts";
 import { migrate } from "./store/migrate.ts";
@@ -68,7 +70,7 @@ export async function startSchedulerBridge(config: BridgeConfig, log: Logger, sc
   const address = config.address;
   const common = { pool, commits, address, fires, experiments, clock, ...parts.shared };
   const scheduling = createScheduling(common);
-  const schedulers = new Schedulers([createLocalScheduler(scheduling.localSchedules)]);
+  const schedulers = new Schedulers([createLocalScheduler(scheduling.localSchedules), ...wtssOf(config)]);
   const publishing = openPublishing({
     ...common,
     bus,
@@ -124,6 +126,19 @@ export async function startSchedulerBridge(config: BridgeConfig, log: Logger, sc
   scope.defer("intake", "presence", triggers.present());
   http.started();
   log.info({ url, probe_url: probeUrl }, "scheduler-bridge listens");
+}
+
+/** The WTSS of this installation, where it has one. */
+function wtssOf(config: BridgeConfig): readonly Scheduler[] {
+  const { wtss } = config;
+  if (wtss === undefined) return [];
+  const settings = {
+    ...wtss,
+    triggerBaseUrl: config.AIEP_TRIGGER_URL,
+    consoleBaseUrl: config.AIEP_CONSOLE_URL,
+    timeZone: config.AIEP_WTSS_TIME_ZONE ?? config.AIEP_TIME_ZONE,
+  };
+  return [new WtssScheduler({ settings, now: clock })];
 }
 
 /** What lies outside this process, each opened here and closed by the scope. */
