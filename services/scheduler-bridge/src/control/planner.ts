@@ -6,7 +6,7 @@
  *    time once (schedule-turns.ts, T1), and one that was killed is gone on from where its last commit stands.
  */
 import type { ScheduleId } from "@aiep/contracts";
-import { type Logger, WakeUp } from "@aiep/service-kit";
+import { createLimiter, type Logger, WakeUp } from "@aiep/service-kit";
 import type { ScheduleStore } from "../store/schedule-store.ts";
 import type { Firing } from "./firing.ts";
 import type { LeaderJob } from "./leader.ts";
@@ -26,6 +26,8 @@ export interface Planner extends LeaderJob {
 }
 
 const AT_ONCE = 100;
+/** Each holds a connection while it decides. */
+const SIDE_BY_SIDE = 4;
 const LOOK_AGAIN_MS = 15_000;
 const SWEEP_MS = 60_000;
 const REST_MS = 5_000;
@@ -45,6 +47,7 @@ class Term {
   readonly #wake: WakeUp;
   /** Since when in performance.now(): the virtual clock of a test may leap. */
   readonly #resting = new Map<ScheduleId, number>();
+  readonly #limit = createLimiter(SIDE_BY_SIDE);
   #sweptAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: PlannerDeps, wake: WakeUp) {
@@ -73,15 +76,15 @@ class Term {
       if (performance.now() - since >= REST_MS) this.#resting.delete(id);
     const due = await schedules.due(clock(), AT_ONCE + this.#resting.size);
     const awake = due.filter((id) => !this.#resting.has(id));
-    for (const id of awake) {
-      if (signal.aborted) break;
+    const plan = async (id: ScheduleId) => {
       try {
-        await turns.plan(id);
+        if (!signal.aborted) await turns.plan(id);
       } catch (err) {
         log.error({ err, schedule: id }, "a schedule could not be planned; tried again later");
         this.#resting.set(id, performance.now());
       }
-    }
+    };
+    await Promise.all(awake.map(async (id) => await this.#limit(async () => await plan(id))));
     return awake.length;
   }
 

@@ -4,12 +4,12 @@
  *
  * T1 A scheduled time becomes one fire, over replicas, crashes and restores: `planned_until` moves in the transaction that writes
  *    its fires, and a key that is there is not written again. T2 With the row held, no two runs of a schedule start at once where
- *    its policy forbids it.
+ *    its policy forbids it. T3 What can never run again is paused with one fire that says why, not skipped for ever.
  */
 import type { ScheduleId } from "@aiep/contracts";
 import type { Failpoints, Sql, SqlExecutor } from "@aiep/service-kit";
 import type { Cause, Fire } from "../domain/fire.ts";
-import { type Schedule, type ScheduleChange, timetableOf } from "../domain/schedule.ts";
+import { pauseSchedule, type Schedule, type ScheduleChange, timetableOf } from "../domain/schedule.ts";
 import { plan } from "../domain/timetable.ts";
 import { Turn } from "../domain/turn.ts";
 import { Experiments } from "../store/experiments.ts";
@@ -27,6 +27,9 @@ export interface ScheduleTurnsDeps {
   readonly clock: () => Date;
   readonly failpoints: Failpoints;
 }
+
+/** Who did what no person did. */
+const PLANNER = "scheduler-bridge";
 
 interface Context {
   readonly context?: ChangeContext | undefined;
@@ -70,9 +73,17 @@ export class ScheduleTurns {
         else turn.skip(cause, { reason: "Misfire", message: planned.message });
       }
       await this.#deps.failpoints.hit("planner.claimed-not-written");
-      return { result: undefined, statements: [plannedStatement({ ...schedule, plannedUntil, nextFireAt })] };
+      const planned = { ...schedule, plannedUntil, nextFireAt };
+      return { result: undefined, statements: await this.#afterPlan(tx, planned, at) };
     });
     await this.#deps.failpoints.hit("planner.written-not-told");
+  }
+
+  /** Of a deleted experiment nothing is fired any more: paused, so that it is seen and costs no row a time (T3). */
+  async #afterPlan(tx: SqlExecutor, schedule: Schedule, at: Date): Promise<readonly Sql[]> {
+    const gone = await new Experiments(tx).wasDeleted(schedule.experimentId);
+    const change = gone ? pauseSchedule(schedule, { by: PLANNER, at }) : null;
+    return change === null ? [plannedStatement(schedule)] : this.#deps.schedules.statements(change);
   }
 
   /** A fire that a person wants now. Undefined when there is no such schedule any more. */

@@ -147,6 +147,19 @@ describe("after a stop", () => {
   });
 });
 
+test("of a deleted experiment one fire says why, and the schedule is paused", async () => {
+  await using ground = await layScheduling(START);
+  const { schedules, scheduleTurns } = ground.replica();
+  const { id } = await ground.schedule({ cron: "* * * * *" });
+  await ground.store.pool.execute("UPDATE experiments SET deleted = 1");
+  for (const now of ["2026-03-01T00:01:00Z", "2026-03-01T00:02:00Z"]) {
+    ground.clock.set(now);
+    await scheduleTurns.plan(id);
+  }
+  expect(await ground.fires()).toMatchObject([{ state: "Skipped", reason: "ExperimentNotFound" }]);
+  expect(await schedules.get(id)).toMatchObject({ paused: true, nextFireAt: null, version: 2, owner: "ada" });
+});
+
 describe("overlap", () => {
   async function fired(ground: SchedulingGround, overlap: "skip" | "queue" | "cancel_old", minutes: number) {
     const schedule = await ground.schedule({ cron: "* * * * *", overlap, maxQueued: 2 });

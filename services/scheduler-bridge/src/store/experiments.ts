@@ -44,6 +44,11 @@ export class Experiments {
     return { id: row.id, groupId, name, newestVersion: newest === null ? null : `v${newest}` };
   }
 
+  /** Known to have been there. */
+  async wasDeleted(id: ExperimentId): Promise<boolean> {
+    return (await this.#db.query("SELECT 1 FROM experiments WHERE id = ? AND deleted = 1", [id])).length > 0;
+  }
+
   async hasVersion(id: ExperimentId, versionName: string): Promise<boolean> {
     const rows = await this.#db.query(
       "SELECT 1 FROM experiment_versions WHERE experiment_id = ? AND number = ?",

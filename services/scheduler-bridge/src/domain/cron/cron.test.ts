@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nextTimes, parseCron } from "./index.ts";
+import { lastTimes, nextTimes, parseCron } from "./index.ts";
 
 const NOW = new Date("2026-01-10T00:00:00Z");
 
@@ -160,5 +160,40 @@ describe("the language", () => {
   it("refuses a zone that does not exist and an expression without end", () => {
     expect(problems("* * * * *", "Mars/Olympus")[0]?.detail).toContain("no time zone");
     expect(problems(`${"1,".repeat(200)}1 * * * *`)[0]?.detail).toContain("256 are possible");
+  });
+});
+
+describe("the last times of a span", () => {
+  const last = (text: string, after: string, until: string, limit: number) => {
+    const result = parseCron(text, "UTC", NOW);
+    if (!result.ok) throw new Error(text);
+    const { times, more } = lastTimes(result.value, new Date(after), new Date(until), limit);
+    return { times: times.map((time) => time.toISOString().slice(0, 19)), more };
+  };
+
+  it("are found where they lie dense in a corner of it", () => {
+    expect(last("* * * 1 * ?", "2026-01-10T00:00:00Z", "2026-02-20T12:00:00Z", 2)).toEqual({
+      times: ["2026-02-01T23:59:58", "2026-02-01T23:59:59"],
+      more: true,
+    });
+  });
+  it("are all of them when there are no more", () => {
+    const times = ["2026-02-01T00:00:00", "2026-03-01T00:00:00"];
+    expect(last("0 0 1 * *", "2026-01-10T00:00:00Z", "2026-03-01T00:00:00Z", 2)).toEqual({
+      times,
+      more: false,
+    });
+    expect(last("0 0 1 * *", "2026-01-10T00:00:00Z", "2026-03-01T00:00:00Z", 1)).toEqual({
+      times: times.slice(1),
+      more: true,
+    });
+    expect(last("0 0 1 * *", "2026-01-10T00:00:00Z", "2026-03-01T00:00:00Z", 0)).toEqual({
+      times: [],
+      more: true,
+    });
+    expect(last("0 0 1 * *", "2026-01-10T00:00:00Z", "2026-01-31T00:00:00Z", 0)).toEqual({
+      times: [],
+      more: false,
+    });
   });
 });

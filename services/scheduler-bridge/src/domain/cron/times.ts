@@ -71,15 +71,26 @@ export function timesBetween(cron: Cron, after: Date, until: Date, limit: number
   return { times, more: false };
 }
 
-/** Those after `after` and not after `until`, the last `limit` of them, in order. */
+/** Those after `after` and not after `until`, the last `limit` of them, in order. Costs by the limit, not by the span. */
 export function lastTimes(cron: Cron, after: Date, until: Date, limit: number): Times {
+  const end = until.getTime();
+  const since = (from: number) => timesBetween(cron, new Date(from), until, limit);
+  let few = end;
   for (let span = HOUR; ; span *= 2) {
-    const from = new Date(Math.max(after.getTime(), until.getTime() - span));
-    const whole = from.getTime() === after.getTime();
-    const times: Date[] = [];
-    for (let time = nextTime(cron, from); time !== null && time <= until; time = nextTime(cron, time))
-      times.push(time);
-    if (whole || times.length > limit)
-      return { times: limit === 0 ? [] : times.slice(-limit), more: times.length > limit };
+    const from = Math.max(after.getTime(), end - span);
+    const found = since(from);
+    if (found.more) return { times: since(lastOfFew(from, few, (at) => since(at).more)).times, more: true };
+    if (from === after.getTime()) return found;
+    few = from;
   }
+}
+
+/** The earliest second after which there are not too many: `many` has too many after it, `few` has not. */
+function lastOfFew(many: number, few: number, tooMany: (at: number) => boolean): number {
+  while (few - many > SECOND) {
+    const middle = Math.floor((few + many) / 2);
+    if (tooMany(middle)) many = middle;
+    else few = middle;
+  }
+  return few;
 }
