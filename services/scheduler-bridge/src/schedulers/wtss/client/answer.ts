@@ -64,9 +64,10 @@ function unreadable(httpStatus: number, text: string): WtssAnswer {
   return { kind: "trouble", what: `it answered HTTP ${httpStatus} with ${what}` };
 }
 
-function saysNo(data: Data): boolean {
-  const { status } = data;
-  return typeof status === "string" && /^(error|failed)$/i.test(status);
+/** `status: "FAILED"` without a message is how an execution stands, not how the call went. */
+function saysNo({ status, message }: Data): boolean {
+  if (typeof status !== "string") return false;
+  return /^error$/i.test(status) || (/^failed$/i.test(status) && message !== undefined);
 }
 
 function parse(text: string): Data | undefined {

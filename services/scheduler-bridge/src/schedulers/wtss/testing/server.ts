@@ -1,4 +1,6 @@
 /** A WTSS for tests: the stand-in where its program is; AIEP_WTSS_URL names another server for what needs no faults. */
+import { readdirSync, readlinkSync } from "node:fs";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startWtss, type WtssOptions, type WtssServer } from "@aiep/dev-servers";
 import type { WtssClient } from "../client/client.ts";
@@ -33,6 +35,20 @@ export function settingsOf(access: WtssAccess, triggerBaseUrl = packageOptions.t
     triggerBaseUrl,
     consoleBaseUrl: "http://console.example",
   };
+}
+
+/** Processes of jobs, by where they work, as far as the system tells (Linux). */
+export function jobProcesses(server: WtssServer): number[] {
+  const state = `${dirname(server.logFile)}/state/`;
+  return readdirSync("/proc", { encoding: "utf8" })
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readlinkSync(`/proc/${pid}/cwd`).startsWith(state);
+      } catch {
+        return false; // no process, or gone
+      }
+    });
 }
 
 /** What a job wrote, when it has ended. */
