@@ -34,6 +34,7 @@ execution=${1#execution=} attempt=${2#attempt=} day=${3#run_date=}
 shift 3
 case $attempt in '' | *[!0-9]*) give_up 2 "the scheduler's attempt is no number: $attempt" ;; esac
 case $execution in '' | *[!0-9A-Za-z_-]*) give_up 2 "the scheduler's execution is no id: $execution" ;; esac
+[ -w "$here" ] || give_up 2 "the job may not write in its own folder, $(pwd)"
 command -v curl >/dev/null || give_up 2 'curl is not on this executor: have it installed'
 
 # --- The body of the trigger ---------------------------------------------------------------------------------------------------

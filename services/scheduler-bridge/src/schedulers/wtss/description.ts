@@ -8,11 +8,11 @@ export function projectDescription(target: Target, consoleBaseUrl: string): stri
   const { experimentId, versionName, owner } = target;
   const link = experimentLink(target, consoleBaseUrl);
   const rest = ` (${experimentId}), version ${versionName}, published by ${owner}: ${link}`;
-  const points = Array.from(target.experimentName);
-  for (let name = target.experimentName; ; name = `${points.join("")}…`) {
+  const points = Array.from(target.experimentName.toWellFormed());
+  for (let kept = Math.min(points.length, MAX_ENCODED); ; kept--) {
+    const name = points.slice(0, kept).join("") + (kept < points.length ? "…" : "");
     const text = `AIEP experiment ${name}${rest}`;
-    if (encodeURIComponent(text).length <= MAX_ENCODED || points.length === 0) return text;
-    points.pop();
+    if (encodeURIComponent(text).length <= MAX_ENCODED || kept === 0) return text;
   }
 }
 

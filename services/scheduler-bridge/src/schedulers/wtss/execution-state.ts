@@ -1,16 +1,16 @@
 /** How an execution of WTSS stands, by the names of Schedulis' statuses. Pure. */
 import type { ExecutionState } from "../scheduler.ts";
 
-const ENDED: Readonly<Record<string, ExecutionState>> = {
-  RETRIED_SUCCEEDED: "succeeded",
-  SUCCEEDED: "succeeded",
-  SKIPPED: "succeeded",
-  FAILED_SKIPPED: "succeeded",
-  FAILED_SUCCEEDED: "succeeded",
-  FAILED: "failed",
-  KILLED: "killed",
-  CANCELLED: "killed",
-};
+const ENDED = new Map<string, ExecutionState>([
+  ["RETRIED_SUCCEEDED", "succeeded"],
+  ["SUCCEEDED", "succeeded"],
+  ["SKIPPED", "succeeded"],
+  ["FAILED_SKIPPED", "succeeded"],
+  ["FAILED_SUCCEEDED", "succeeded"],
+  ["FAILED", "failed"],
+  ["KILLED", "killed"],
+  ["CANCELLED", "killed"],
+]);
 
 export interface ExecutionView {
   readonly status: string;
@@ -23,5 +23,5 @@ export interface ExecutionView {
  */
 export function executionState({ status, nodes }: ExecutionView, attempt: number): ExecutionState {
   if (nodes.some((node) => node.attempt > attempt)) return "failed";
-  return ENDED[status] ?? "running";
+  return ENDED.get(status) ?? "running";
 }

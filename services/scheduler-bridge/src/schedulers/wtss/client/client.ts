@@ -226,7 +226,8 @@ export class WtssClient {
 
   /** Only asks for it; an execution that ended is left as it is. */
   async cancel(execId: number, signal: AbortSignal): Promise<void> {
-    const call = this.#ofExecution("cancelFlow", execId, {}, `cancel execution ${execId}`);
+    const body = new URLSearchParams({ ajax: "cancelFlow", execid: String(execId) });
+    const call: Call = { doing: `cancel execution ${execId}`, method: "POST", path: "/executor", body };
     await this.#connection.call(schemas.empty, call, signal);
   }
 
