@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { directory, MAX_TOKEN_SECONDS, type Problem, ROUTES, TOKEN_AUDIENCE } from "@aiep/contracts";
 import { exportJWK, SignJWT } from "jose";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createTokenVerifier, type TokenVerifier } from "../auth/token-verifier.ts";
 import { DirectoryIndex } from "../directory/directory-index.ts";
 import { fixedDirectory } from "../directory/directory-source.ts";
@@ -451,6 +451,27 @@ describe("shutdown", () => {
     expect(signal.aborted).toBe(false);
     finish.resolve();
     expect((await answer).status).toBe(204);
+  });
+
+  it("is not held up by the connection of an answer that is sent while it closes", async () => {
+    await using closing = await startServer({ closeTimeoutMs: 60_000 });
+    const [running, finish] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    registerRoute(closing.app, ROUTES.deleteTask, async () => {
+      running.resolve();
+      await finish.promise;
+      return undefined;
+    });
+    const { url: address } = await closing.listen();
+    const answer = fetch(`${address}/v1/tasks/abcdef`, {
+      method: "DELETE",
+      headers: { authorization: `Bearer ${await token("alice")}` },
+    });
+    await running.promise;
+    const closed = closing.close();
+    await vi.waitFor(() => expect(closing.app.server.listening).toBe(false));
+    finish.resolve();
+    expect((await answer).status).toBe(204);
+    await closed;
   });
 });
 

@@ -57,6 +57,7 @@ export interface HttpServer extends AsyncDisposable {
 const BODY_BYTES = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 300_000;
 const CLOSE_TIMEOUT_MS = 10_000;
+const HANG_UP_EVERY_MS = 50;
 /** Above the idle timeout of the usual proxies (60 s), or they would meet closed connections. */
 const KEEP_ALIVE_MS = 65_000;
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,128}$/;
@@ -130,13 +131,20 @@ function serverOf(
   const close = () => {
     closing ??= (async () => {
       stopIntake();
-      for (const socket of silent) socket.destroy();
+      const hangUp = () => {
+        for (const socket of silent) socket.destroy();
+        app.server.closeIdleConnections();
+      };
+      hangUp();
+      // Also on those whose answer is only sent while the server closes, and on whoever connected at the last moment.
+      const hangingUp = setInterval(hangUp, HANG_UP_EVERY_MS);
       const force = setTimeout(
         () => app.server.closeAllConnections(),
         limits.closeTimeoutMs ?? CLOSE_TIMEOUT_MS,
       );
       await app.close();
       clearTimeout(force);
+      clearInterval(hangingUp);
       await probes.close();
     })();
     return closing;
