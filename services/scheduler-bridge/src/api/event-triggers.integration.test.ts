@@ -12,6 +12,7 @@ import { waitFor } from "@aiep/dev-servers";
 import { publishMessage, randomHex } from "@aiep/service-kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Bridge, type BridgeGround, layBridgeGround } from "../testing/bridge.ts";
+import { knownExperiment } from "../testing/published-flow.ts";
 import { type ToldRun, toldRun } from "../testing/told-run.ts";
 
 let ground: BridgeGround;
@@ -25,14 +26,7 @@ afterAll(async () => {
   await ground?.[Symbol.asyncDispose]();
 });
 
-async function experiment(group = "vision"): Promise<ExperimentId> {
-  const id = await ground.experiment({ group });
-  await waitFor("the experiment is known", async () => {
-    const rows = await ground.pool.query("SELECT 1 FROM experiment_versions WHERE experiment_id = ?", [id]);
-    return rows.length > 0;
-  });
-  return id;
-}
+const experiment = async (group?: string) => await knownExperiment(ground, group);
 
 /** A trigger of ada's that ends with the test. */
 async function trigger(body: Readonly<Record<string, unknown>>) {

@@ -1,10 +1,10 @@
-import { type ExperimentId, experimentVersionFrozen, groupId } from "@aiep/contracts";
+import { experimentVersionFrozen, groupId } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
 import { randomHex } from "@aiep/service-kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newWebhookSecret } from "../domain/webhook/index.ts";
 import { type Bridge, type BridgeGround, layBridgeGround } from "../testing/bridge.ts";
-import { type PublishedFlow, publishedFlow } from "../testing/published-flow.ts";
+import { knownExperiment, type PublishedFlow, publishedFlow } from "../testing/published-flow.ts";
 
 let ground: BridgeGround;
 let bridge: Bridge;
@@ -17,17 +17,7 @@ afterAll(async () => {
   await ground?.[Symbol.asyncDispose]();
 });
 
-/** A publication of an experiment that the bridge has heard of. */
-async function flow(): Promise<PublishedFlow & { readonly experiment: ExperimentId }> {
-  const experiment = await ground.experiment();
-  await waitFor("the experiment is known", async () => {
-    const rows = await ground.pool.query("SELECT 1 FROM experiment_versions WHERE experiment_id = ?", [
-      experiment,
-    ]);
-    return rows.length > 0;
-  });
-  return { ...(await publishedFlow(ground, experiment)), experiment };
-}
+const flow = async (): Promise<PublishedFlow> => await publishedFlow(ground, await knownExperiment(ground));
 const execution = () => String(Number.parseInt(randomHex(4), 16));
 const order = (more: object = {}) => ({ execution: execution(), attempt: 0, version_name: "v1", ...more });
 const deliveries = async (publication: string) =>

@@ -12,7 +12,7 @@ import { randomHex } from "@aiep/service-kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startCommandId } from "../domain/fire.ts";
 import { type Bridge, type BridgeGround, layBridgeGround } from "../testing/bridge.ts";
-import { type Answer, publishedFlow, send } from "../testing/published-flow.ts";
+import { type Answer, knownExperiment, publishedFlow, send } from "../testing/published-flow.ts";
 import { type ToldRun, toldRun } from "../testing/told-run.ts";
 
 let ground: BridgeGround;
@@ -36,13 +36,7 @@ interface Started {
 
 /** A triggered run, of which nothing was told yet. */
 async function started(): Promise<Started> {
-  const experiment = await ground.experiment();
-  await waitFor("the experiment is known", async () => {
-    const rows = await ground.pool.query("SELECT 1 FROM experiment_versions WHERE experiment_id = ?", [
-      experiment,
-    ]);
-    return rows.length > 0;
-  });
+  const experiment = await knownExperiment(ground);
   const published = await publishedFlow(ground, experiment);
   const order = { execution: String(Number.parseInt(randomHex(4), 16)), version_name: "v1" };
   const { values } = await published.trigger(bridge, order);

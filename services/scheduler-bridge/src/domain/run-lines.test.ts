@@ -31,7 +31,10 @@ describe("the lines of a run", () => {
       event("Running", node("a", "UpForRetry", { message: "exit code 1" })),
       event("Running", node("a", "Running", { attempt: 2 })),
       event("Succeeded", node("a", "Succeeded", { attempt: 2 }), node("b", "Skipped")),
-    ].flatMap((each, version) => linesOf(each, version + 1, before).map(({ text }) => text));
+    ].flatMap((status, at) => {
+      const told = { status, version: at + 1, changed: at === 0 || at === 5 };
+      return linesOf(told, before).map(({ text }) => text);
+    });
     expect(texts).toEqual([
       "run: Running",
       "a: Running",
@@ -44,9 +47,11 @@ describe("the lines of a run", () => {
 
   it("have the same numbers when an event is handled again, and growing ones from event to event", () => {
     const nodes = Array.from({ length: 100 }, (_, index) => node(`n${index}`, "Running"));
-    const first = linesOf(event("Running", ...nodes), 7, new Map());
-    expect(linesOf(event("Running", ...nodes), 7, new Map())).toEqual(first);
-    const [next] = linesOf(event("Running", node("n0", "Succeeded")), 8, new Map());
+    const told = { status: event("Running", ...nodes), version: 7, changed: true };
+    const first = linesOf(told, new Map());
+    expect(linesOf(told, new Map())).toEqual(first);
+    const after = { ...told, status: event("Running", node("n0", "Succeeded")), version: 8 };
+    const [next] = linesOf(after, new Map());
     const numbers = first.map(({ number }) => number);
     expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
     expect(next?.number).toBeGreaterThan(numbers.at(-1) ?? 0);

@@ -26,10 +26,16 @@ const SHOWN: ReadonlySet<RunNodeState> = new Set([
   "Cached",
 ]);
 
+export interface ToldStatus {
+  readonly status: RunStatusData;
+  readonly version: number;
+  /** The event tells that the run's state changed. */
+  readonly changed: boolean;
+}
+
 /** `before`: the last state that was shown of a node; updated here. */
 export function linesOf(
-  { state, message, nodes }: RunStatusData,
-  version: number,
+  { status: { state, message, nodes }, version, changed }: ToldStatus,
   before: Map<string, string>,
 ): readonly RunLine[] {
   const texts: string[] = [];
@@ -42,9 +48,7 @@ export function linesOf(
     const attempt = node.attempt > 1 ? `, attempt ${node.attempt}` : "";
     texts.push(`${name}: ${node.state}${attempt}${because(node.message)}`);
   }
-  // The key of no node.
-  if (before.get("") !== state && !isTerminalRun(state)) texts.push(`run: ${state}${because(message)}`);
-  before.set("", state);
+  if (changed && !isTerminalRun(state)) texts.push(`run: ${state}${because(message)}`);
   return texts.map((text, index) => ({ number: version * PER_VERSION + index, text: printable(text) }));
 }
 

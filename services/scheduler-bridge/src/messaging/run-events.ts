@@ -16,13 +16,14 @@ import {
   runCreated,
   runIdOfCommand,
   runRejected,
+  runUpdated,
   type WORKFLOW_EVENTS,
 } from "@aiep/contracts";
 import type { CommitQueue, Effects, EventMessage } from "@aiep/service-kit";
 import { changeFire } from "../control/cancel-fire.ts";
 import type { EventJudge } from "../control/event-judge.ts";
 import { cancelFire, type Fire, followRun, rejectFire } from "../domain/fire.ts";
-import { linesOf } from "../domain/run-lines.ts";
+import { linesOf, type ToldStatus } from "../domain/run-lines.ts";
 import { EXPERIMENT_EVENTS, experimentEffects } from "../store/experiments.ts";
 import type { FireStore } from "../store/fire-store.ts";
 import type { LineageStore } from "../store/lineage.ts";
@@ -65,7 +66,8 @@ async function learn(deps: RunEventDeps, shown: ShownStates, message: RunEventMe
   }
   const status = data as RunStatusData; // every other event of the context carries it
   if (definition === runCreated) await inherit(deps, data as DataOf<typeof runCreated>);
-  await follow(deps, shown, status, envelope.aggregate_version);
+  const version = envelope.aggregate_version;
+  await follow(deps, shown, { status, version, changed: definition !== runUpdated });
   return [];
 }
 
@@ -77,18 +79,14 @@ async function inherit(
   if (origin.parent_run_id !== undefined) await lineage.inherit(run_id, origin.parent_run_id);
 }
 
-async function follow(
-  deps: RunEventDeps,
-  shown: ShownStates,
-  status: RunStatusData,
-  version: number,
-): Promise<void> {
+async function follow(deps: RunEventDeps, shown: ShownStates, told: ToldStatus): Promise<void> {
   const { fires, waits, clock } = deps;
+  const { status, version } = told;
   const id = (await fires.byRun(status.run_id))?.id;
   if (id === undefined) return;
   const { state, message } = status;
   const waited = (await waits.tokenHash(id)) !== undefined;
-  const lines = waited ? waits.append(id, linesOf(status, version, shown.of(status.run_id))) : [];
+  const lines = waited ? waits.append(id, linesOf(told, shown.of(status.run_id))) : [];
   try {
     // E1
     const followed = (fire: Fire) => followRun(fire, { state, message, version }, clock());
@@ -96,7 +94,7 @@ async function follow(
     if (changed === undefined && lines.length > 0) await deps.commits.commit({ key: id, statements: lines });
     // E2
     if (!isTerminalRun(state) && state !== "Cancelling") await changeFire(fires, id, cancelAgain(clock()));
-    if (changed !== undefined) await told(deps, changed);
+    if (changed !== undefined) await tell(deps, changed);
     else if (lines.length > 0) deps.changed(id);
   } catch (error) {
     shown.forget(status.run_id); // what was not written was not shown
@@ -105,7 +103,7 @@ async function follow(
   if (isTerminalRun(state)) shown.forget(status.run_id);
 }
 
-async function told({ changed, ended }: RunEventDeps, fire: Fire): Promise<void> {
+async function tell({ changed, ended }: RunEventDeps, fire: Fire): Promise<void> {
   changed(fire.id);
   if (!isLiveFire(fire.state)) await ended(fire);
 }
@@ -118,7 +116,7 @@ async function reject(deps: RunEventDeps, refusal: DataOf<typeof runRejected>): 
   const id = (await deps.fires.byRun(runIdOfCommand(refusal.command_id)))?.id;
   if (id === undefined) return;
   const changed = await changeFire(deps.fires, id, (fire) => rejectFire(fire, refusal, deps.clock()));
-  if (changed !== undefined) await told(deps, changed);
+  if (changed !== undefined) await tell(deps, changed);
 }
 
 /** What was told of each node, so that it is told once. Lost with a restart: then a line may come twice. */

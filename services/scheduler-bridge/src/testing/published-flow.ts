@@ -1,5 +1,6 @@
 /** A publication that stands, and what its flow would send: signed triggers, waits, cancels. */
 import { type ExperimentId, groupId, type PublicationId, publicationId } from "@aiep/contracts";
+import { waitFor } from "@aiep/dev-servers";
 import { CommitQueue, randomHex } from "@aiep/service-kit";
 import { firstPublish } from "../domain/publication/index.ts";
 import { newWebhookSecret, signWebhook } from "../domain/webhook/index.ts";
@@ -8,6 +9,7 @@ import type { Bridge, BridgeGround } from "./bridge.ts";
 
 export interface PublishedFlow {
   readonly id: PublicationId;
+  readonly experiment: ExperimentId;
   readonly secret: string;
   trigger(to: Pick<Bridge, "url">, order: unknown, options?: TriggerOptions): Promise<Answer>;
 }
@@ -27,6 +29,16 @@ export interface Answer {
   readonly text: string;
   /** Lines `key value`, or the members of a JSON body. */
   readonly values: Readonly<Record<string, unknown>>;
+}
+
+/** With v1 frozen, and heard of by the bridge. */
+export async function knownExperiment(ground: BridgeGround, group = "vision"): Promise<ExperimentId> {
+  const id = await ground.experiment({ group });
+  await waitFor("the experiment is known", async () => {
+    const rows = await ground.pool.query("SELECT 1 FROM experiment_versions WHERE experiment_id = ?", [id]);
+    return rows.length > 0;
+  });
+  return id;
 }
 
 export async function publishedFlow(ground: BridgeGround, experiment: ExperimentId): Promise<PublishedFlow> {
@@ -60,6 +72,7 @@ export async function publishedFlow(ground: BridgeGround, experiment: Experiment
   await commits.close();
   return {
     id,
+    experiment,
     secret,
     trigger: async ({ url }, order, options = {}) => {
       const body = Buffer.from(typeof order === "string" ? order : JSON.stringify(order));
