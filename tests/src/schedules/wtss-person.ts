@@ -53,7 +53,7 @@ export class WtssPerson {
     };
     return await waitFor(`the log of execution ${execid}`, async () => {
       const read = page.safeParse(await this.#executor(fields));
-      return read.success ? read.data.data.replaceAll("&quot;", '"').replaceAll("&amp;", "&") : undefined;
+      return read.success ? unescaped(read.data.data) : undefined;
     });
   }
 
@@ -81,4 +81,13 @@ export class WtssPerson {
     });
     return JSON.parse(await answer.text()) as unknown;
   }
+}
+
+const NAMED: Readonly<Record<string, string>> = { quot: '"', amp: "&", lt: "<", gt: ">" };
+
+/** HTML's names, and numbers of UTF-16 units. */
+function unescaped(text: string): string {
+  return text.replace(/&(?:#(\d+)|(\w+));/g, (whole, unit: string | undefined, name = "") =>
+    unit === undefined ? (NAMED[name] ?? whole) : String.fromCharCode(Number(unit)),
+  );
 }

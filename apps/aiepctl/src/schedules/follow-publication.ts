@@ -84,9 +84,7 @@ async function watch(session: Session, first: Followed, signal: AbortSignal): Pr
   }
 }
 
-const STYLES: Readonly<Record<PublicationStepView["state"], Style>> = {
-  Pending: "dim",
-  Running: "cyan",
+const STYLES: Readonly<Record<Exclude<PublicationStepView["state"], "Pending" | "Running">, Style>> = {
   Done: "green",
   Retrying: "yellow",
   Failed: "red",
@@ -94,6 +92,11 @@ const STYLES: Readonly<Record<PublicationStepView["state"], Style>> = {
 
 function announce(terminal: Terminal, step: PublicationStepView, shown: Map<string, string>): void {
   if (step.state === "Pending") return;
+  // It is news when it ended; until then the status line says it.
+  if (step.state === "Running") {
+    terminal.status(`${step.name} …`);
+    return;
+  }
   const key = `${step.purpose} ${step.name}`;
   const sentence = `${step.state} ${step.attempts} ${step.message ?? ""}`;
   if (shown.get(key) === sentence) return;
