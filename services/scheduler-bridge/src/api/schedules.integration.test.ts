@@ -168,6 +168,24 @@ describe("a schedule", () => {
     ]);
   });
 
+  it("that is over may be renamed; one of a publication is changed by publishing alone", async () => {
+    const over = await create();
+    await ground.pool.execute("UPDATE schedules SET ends_at = '2020-01-01' WHERE id = ?", [over.id]);
+    const { body } = await bridge.ok("updateSchedule", { ...at(over), body: { name: "over" } });
+    expect(body).toMatchObject({ name: "over", next_fire_at: null, next_fires: [] });
+    const managed = await create();
+    await ground.pool.execute("UPDATE schedules SET publication_id = ? WHERE id = ?", [
+      managed.id,
+      managed.id,
+    ]);
+    for (const call of [
+      bridge.refused("updateSchedule", { ...at(managed), body: { name: "x" } }),
+      bridge.refused("deleteSchedule", at(managed)),
+    ])
+      expect(await call).toMatchObject({ code: "SCHEDULE_MANAGED" });
+    expect((await bridge.ok("pauseSchedule", { ...at(managed), body: {} })).body.paused).toBe(true);
+  });
+
   it("is previewed, also as Quartz has it", async () => {
     const preview = async (cron: string) =>
       (

@@ -159,7 +159,7 @@ export async function updateSchedule(
   const schedule = await change(deps, principal, written, options, (current, author) => {
     requireUnmanaged(current);
     const made = changeSchedule(current, settingsOf(body), author);
-    if (made !== null) requireFires(made.schedule, author.at);
+    if (made !== null && changesTimes(body)) requireFires(made.schedule, author.at);
     return made;
   });
   // The policy may let go what waited.
@@ -301,6 +301,10 @@ function settingsOf(body: UpdateScheduleBody): Parameters<typeof changeSchedule>
     ...(ends_at === undefined ? {} : { endsAt: ends_at === null ? null : new Date(ends_at) }),
   };
 }
+
+/** One that is over may still be renamed. */
+const changesTimes = ({ cron, time_zone, starts_at, ends_at }: UpdateScheduleBody) =>
+  [cron, time_zone, starts_at, ends_at].some((each) => each !== undefined);
 
 function requireUnmanaged({ publicationId }: Schedule): void {
   if (publicationId === null) return;
