@@ -117,6 +117,8 @@ describe.skipIf(!existsSync(loadConfig().wtssServer))("a publication in WTSS", (
     const failure = await failureOf(published.publish());
     expect(failure).toMatchObject({ kind: "refused", message: expect.stringContaining(part) as string });
     expect(published.messages).toHaveLength(1);
+    const problem = scheduler.cronProblem(published.target);
+    expect(problem).toBe("cron" in more ? failure.message : undefined);
   });
 
   it("takes another zone whose clocks show the same", async () => {

@@ -17,10 +17,11 @@ import {
   SchedulerError,
   type StepInput,
   type StepOutcome,
+  type Target,
 } from "../scheduler.ts";
 import { WtssClient } from "./client/client.ts";
 import { executionState } from "./execution-state.ts";
-import { Place } from "./place.ts";
+import { cronThere, Place } from "./place.ts";
 import {
   deleteProject,
   describeProject,
@@ -82,6 +83,12 @@ export class WtssScheduler implements Scheduler {
 
   /** All of them always: a try that ended between creating and recording has left no trace in what is known. */
   readonly unpublishSteps = (): readonly StepName[] => AWAY;
+
+  readonly cronProblem = (target: Pick<Target, "cron" | "timeZone">): string | undefined => {
+    const { settings, now } = this.#deps;
+    const cron = cronThere(target, settings.timeZone, now());
+    return cron?.kind === "refused" ? cron.why : undefined;
+  };
 
   async perform(step: string, input: StepInput): Promise<StepOutcome> {
     if (!isStep(step)) throw new SchedulerError("refused", `Publishing to WTSS has no step "${step}".`);

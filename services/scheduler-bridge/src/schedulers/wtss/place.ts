@@ -3,12 +3,12 @@
  *
  * A3 What is not ours is never changed: a project that others hold, or that holds other jobs, is taken.
  */
-import { type Remote, SchedulerError, type StepInput } from "../scheduler.ts";
+import { type Remote, SchedulerError, type StepInput, type Target } from "../scheduler.ts";
 import type { WtssClient } from "./client/client.ts";
 import { wtssName } from "./names.ts";
 import { buildPackage, commentStart, type WtssPackage } from "./package/package.ts";
 import { UnknownReference } from "./package/parameters.ts";
-import { toQuartz } from "./quartz.ts";
+import { type QuartzCron, toQuartz } from "./quartz.ts";
 import type { WtssSettings } from "./settings.ts";
 import { sameClocks } from "./zones.ts";
 
@@ -63,15 +63,9 @@ export class Place {
 
   /** Null: started by hand there. */
   quartz(): string | null {
-    const { cron, timeZone } = this.target;
-    if (cron === null) return null;
-    const quartz = toQuartz(cron);
-    if (quartz.kind === "refused") throw new SchedulerError("refused", quartz.why);
-    if (sameClocks(timeZone, this.settings.timeZone, this.#now())) return quartz.expression;
-    throw new SchedulerError(
-      "refused",
-      `The cron is meant in ${timeZone}, but this WTSS fires in ${this.settings.timeZone}: write it for that zone.`,
-    );
+    const cron = cronThere(this.target, this.settings.timeZone, this.#now());
+    if (cron?.kind === "refused") throw new SchedulerError("refused", cron.why);
+    return cron === null ? null : cron.expression;
   }
 
   /** A project without a flow is what a try before this one left: our account may read it, and its name bears our id. */
@@ -98,6 +92,18 @@ export class Place {
     if (found.kind === "ours") return found.projectId;
     throw new SchedulerError("refused", `Project ${this.name} is no longer there for us.`);
   }
+}
+
+/** A cron as that WTSS has to be told it; null without one. */
+export function cronThere(
+  { cron, timeZone }: Pick<Target, "cron" | "timeZone">,
+  zoneThere: string,
+  now: Date,
+): QuartzCron | null {
+  if (cron === null) return null;
+  if (sameClocks(timeZone, zoneThere, now)) return toQuartz(cron);
+  const why = `The cron is meant in ${timeZone}, but this WTSS fires in ${zoneThere}: write it for that zone.`;
+  return { kind: "refused", why };
 }
 
 /** A no that may be owed to a try before this one: who asked looks at what is there, and throws it if that is not it. */
