@@ -1,117 +1,34 @@
-import { experimentId, groupId, type PublicationId, publicationId } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
-import { createFailpoints, createLogger, randomHex } from "@aiep/service-kit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import {
-  firstPublish,
-  isAtRest,
-  type Publication,
-  publishAgain,
-  rotateSecret,
-  unpublish,
-} from "../domain/publication/index.ts";
-import { PublicationStore } from "../store/publication-store.ts";
-import { openTestStore, type TestStore } from "../testing/database.ts";
+import type { Publication } from "../domain/publication/index.ts";
 import { FakeScheduler } from "../testing/fake-scheduler.ts";
-import { createPublisher, type Publisher, type PublisherDeps } from "./publisher.ts";
+import { layPublishing, type PublishingGround } from "../testing/publishing.ts";
+import type { PublisherDeps } from "./publisher.ts";
 
 const STEPS = new FakeScheduler().publishSteps();
 
-let test: TestStore;
-let store: PublicationStore;
+let ground: PublishingGround;
 let scheduler: FakeScheduler;
-let publisher: Publisher;
-let publishers: (() => Promise<void>)[];
 
 beforeAll(async () => {
-  test = await openTestStore();
-  store = new PublicationStore(test);
+  ground = await layPublishing();
 });
-afterAll(async () => await test?.[Symbol.asyncDispose]());
+afterAll(async () => await ground?.[Symbol.asyncDispose]());
 beforeEach(() => {
-  publishers = [];
   scheduler = new FakeScheduler();
-  publisher = run();
+  run();
 });
 afterEach(async () => {
-  await Promise.all(publishers.map(async (stop) => await stop()));
-  await test.pool.execute("UPDATE publications SET next_attempt_at = NULL");
+  await ground.stop();
+  await ground.parts.pool.execute("UPDATE publications SET next_attempt_at = NULL");
 });
 
-function run(given: Partial<PublisherDeps> = {}): Publisher {
-  const made = createPublisher({
-    publications: store,
-    scheduler: () => scheduler,
-    clock: () => new Date(),
-    failpoints: createFailpoints({ spec: undefined }),
-    log: createLogger({ service: "publisher-test", level: "silent" }),
-    patience: { giveUpMs: 60_000, delayMs: () => 5 },
-    lookAgainMs: 50,
-    ...given,
-  });
-  const stopping = new AbortController();
-  const running = made.run(stopping.signal);
-  publishers.push(async () => {
-    stopping.abort();
-    await running;
-  });
-  return made;
-}
-
-const stopAll = async () => await Promise.all(publishers.splice(0).map(async (stop) => await stop()));
-
-const context = () => ({ secret: `whsec_${randomHex(8)}`, by: "ada", at: new Date() });
-const asked = (versionName: string) => ({
-  versionName,
-  cron: "0 30 2 * * ?",
-  timeZone: "Asia/Shanghai",
-  parameters: {},
-  owner: "ada",
-});
-
-async function publish(versionName = "v1"): Promise<Publication> {
-  const identity = {
-    id: publicationId.parse(randomHex(16)),
-    groupId: groupId.parse("risk"),
-    experimentId: experimentId.parse(randomHex(16)),
-    experimentName: "flow",
-    scheduler: "wtss" as const,
-  };
-  const change = firstPublish(identity, asked(versionName), context());
-  await store.save(change);
-  publisher.wake();
-  return change.publication;
-}
-
-async function get(id: PublicationId): Promise<Publication> {
-  const publication = await store.get(id);
-  if (publication === undefined) throw new Error(`publication ${id} is gone`);
-  return publication;
-}
-
-/** As people do, who read again when somebody was faster. */
-async function order(id: PublicationId, decide: (now: Publication) => ReturnType<typeof publishAgain>) {
-  await waitFor("the order is written", async () => {
-    const change = decide(await get(id));
-    try {
-      if (change !== null) await store.save(change);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-  publisher.wake();
-}
-
-async function atRest({ id }: Publication): Promise<Publication> {
-  let now = await get(id);
-  await waitFor("it is at rest", async () => {
-    now = await get(id);
-    return isAtRest(now.state) && now.nextAttemptAt === null;
-  });
-  return now;
-}
-
+const run = (given: Partial<PublisherDeps> = {}) => ground.run({ scheduler: () => scheduler, ...given });
+const { publish, atRest, get } = {
+  publish: async (versionName = "v1") => await ground.publish({ versionName }),
+  atRest: async (publication: Publication) => await ground.atRest(publication),
+  get: async (publication: Publication) => await ground.get(publication.id),
+};
 const begun = async (step: string) => await waitFor(`${step} is begun`, () => scheduler.begun.includes(step));
 const there = () => [...scheduler.projects.values()];
 const uploadedOf = (publication: Publication) =>
@@ -125,9 +42,9 @@ describe("publishing", () => {
       STEPS.map((name) => `${name} Done 1`),
     );
     expect(scheduler.begun).toEqual(STEPS);
-    const secret = await store.secret(published.id, 1);
+    const secret = await ground.store.secret(published.id, 1);
     expect(uploadedOf(published)).toBe(`v1 ada ${secret}`);
-    expect(JSON.stringify(await store.history(published.id))).not.toContain(secret);
+    expect(JSON.stringify(await ground.store.history(published.id))).not.toContain(secret);
   });
 
   it.each(["unavailable", "busy", "lost", "bug"] as const)(
@@ -158,7 +75,7 @@ describe("publishing", () => {
   it.each(STEPS)("update: the earlier version is put back when %s is refused", async (step) => {
     const first = await atRest(await publish("v1"));
     scheduler.script(step, "refused");
-    await order(first.id, (now) => publishAgain(now, { ...asked("v2"), experimentName: "flow" }, context()));
+    await ground.update(first, { versionName: "v2" });
     const failed = await atRest(first);
     expect(failed).toMatchObject({
       state: "Failed",
@@ -171,12 +88,12 @@ describe("publishing", () => {
   });
 
   it("leaves another's project of the same name alone", async () => {
-    await stopAll();
+    await ground.stop();
     const publication = await publish();
     const name = `flow_${publication.experimentId.slice(0, 6)}`;
     const theirs = { owner: "theirs", uploaded: "x", scheduled: null } as const;
     scheduler.projects.set(name, { ...theirs });
-    publisher = run();
+    run();
     const failed = await atRest(publication);
     expect(failed).toMatchObject({ state: "Failed", reason: "name_taken", standing: "settled" });
     expect(failed.message).toContain("Nothing was made there.");
@@ -184,8 +101,8 @@ describe("publishing", () => {
   });
 
   it("gives up when its patience is over, takes back what had begun, and says when it could not", async () => {
-    await stopAll();
-    publisher = run({ patience: { giveUpMs: 30, delayMs: () => 5 } });
+    await ground.stop();
+    run({ patience: { giveUpMs: 30, delayMs: () => 5 } });
     scheduler.script("upload", ...Array.from({ length: 1000 }, () => "unavailable" as const));
     const failed = await atRest(await publish());
     expect(failed).toMatchObject({ state: "Failed", reason: "scheduler_unavailable", standing: "settled" });
@@ -196,14 +113,14 @@ describe("publishing", () => {
     expect(stuck).toMatchObject({ state: "Failed", standing: "unsure" });
     expect(stuck.message).toMatch(/may still be there.*It answered unauthorized/);
     expect(there()).toHaveLength(1);
-    await order(stuck.id, (now) => unpublish(now, context()));
+    await ground.unpublish(stuck);
     expect(await atRest(stuck)).toMatchObject({ state: "Unpublished" });
     expect(there()).toEqual([]);
   });
 
   it("does not wait longer for an answer than a step may take", async () => {
-    await stopAll();
-    publisher = run({ stepTimeoutMs: 40 });
+    await ground.stop();
+    run({ stepTimeoutMs: 40 });
     scheduler.script("upload", "hang");
     const published = await atRest(await publish());
     expect(published.state).toBe("Published");
@@ -216,8 +133,8 @@ describe("orders that meet", () => {
     scheduler.script("upload", "hang");
     const first = await publish("v1");
     await begun("upload");
-    await order(first.id, (now) => publishAgain(now, { ...asked("v2"), experimentName: "flow" }, context()));
-    const waiting = await get(first.id);
+    await ground.update(first, { versionName: "v2" });
+    const waiting = await get(first);
     expect(waiting).toMatchObject({ generation: 2, steps: [] });
     scheduler.release();
     const published = await atRest(first);
@@ -231,7 +148,7 @@ describe("orders that meet", () => {
     scheduler.script("make_project", "hang");
     const first = await publish();
     await begun("make_project");
-    await order(first.id, (now) => unpublish(now, context()));
+    await ground.unpublish(first);
     scheduler.release();
     expect(await atRest(first)).toMatchObject({ state: "Unpublished", live: null, remote: {} });
     expect(there()).toEqual([]);
@@ -241,9 +158,9 @@ describe("orders that meet", () => {
   it("a publish in the middle of an unpublish stands there afterwards", async () => {
     const first = await atRest(await publish());
     scheduler.script("delete_project", "hang");
-    await order(first.id, (now) => unpublish(now, context()));
+    await ground.unpublish(first);
     await begun("delete_project");
-    await order(first.id, (now) => publishAgain(now, { ...asked("v1"), experimentName: "flow" }, context()));
+    await ground.update(first, { versionName: "v1" });
     scheduler.release();
     const published = await atRest(first);
     expect(published.state).toBe("Published");
@@ -254,11 +171,11 @@ describe("orders that meet", () => {
   it("a new secret is uploaded, and the old one put back when that is refused", async () => {
     const first = await atRest(await publish());
     scheduler.script("read_back", "refused");
-    await order(first.id, (now) => rotateSecret(now, { ...context(), secret: "whsec_second" }));
+    await ground.rotate(first, "whsec_second");
     const failed = await atRest(first);
     expect(failed.state).toBe("Failed");
     expect(uploadedOf(failed)).toBe(uploadedOf(first));
-    await order(first.id, (now) => rotateSecret(now, { ...context(), secret: "whsec_third" }));
+    await ground.rotate(first, "whsec_third");
     expect(uploadedOf(await atRest(first))).toBe("v1 ada whsec_third");
   });
 
@@ -276,9 +193,9 @@ describe("a publisher that stops or is doubled", () => {
     scheduler.script("upload", "hang");
     const first = await publish();
     await begun("upload");
-    await stopAll();
-    expect((await get(first.id)).steps[2]).toMatchObject({ name: "upload", state: "Running", attempts: 1 });
-    publisher = run();
+    await ground.stop();
+    expect((await get(first)).steps[2]).toMatchObject({ name: "upload", state: "Running", attempts: 1 });
+    run();
     const published = await atRest(first);
     expect(published.state).toBe("Published");
     expect(published.steps[2]).toMatchObject({ state: "Done", attempts: 2 });
@@ -295,17 +212,17 @@ describe("a publisher that stops or is doubled", () => {
   });
 
   it("I12: one that cannot be worked on does not stop the others", async () => {
-    await stopAll();
+    await ground.stop();
     const broken = await publish();
-    await test.pool.execute("DELETE FROM publication_secrets WHERE publication_id = ?", [broken.id]);
-    publisher = run();
+    await ground.parts.pool.execute("DELETE FROM publication_secrets WHERE publication_id = ?", [broken.id]);
+    run();
     expect(await atRest(await publish())).toMatchObject({ state: "Published" });
-    expect((await get(broken.id)).state).toBe("Publishing");
+    expect((await get(broken)).state).toBe("Publishing");
   });
 
   it("of a scheduler that is configured no more fails, and says what to do", async () => {
-    await stopAll();
-    publisher = run({ scheduler: () => undefined });
+    await ground.stop();
+    run({ scheduler: () => undefined });
     expect(await atRest(await publish())).toMatchObject({
       state: "Failed",
       reason: "scheduler_not_configured",

@@ -42,7 +42,7 @@ export interface PublisherDeps {
   readonly log: Logger;
   /** Default PATIENCE. */
   readonly patience?: Patience | undefined;
-  /** Default 60 000. */
+  /** The outer bound of all that a step asks for; default 180 000. */
   readonly stepTimeoutMs?: number | undefined;
   /** Default 1 000 (B5). */
   readonly lookAgainMs?: number | undefined;
@@ -164,7 +164,7 @@ class Term {
   }
 
   async #perform({ adapter, publication, target, ticket }: Given): Promise<Outcome> {
-    const { log, stepTimeoutMs = 60_000 } = this.#deps;
+    const { log, stepTimeoutMs = 180_000 } = this.#deps;
     const timeout = AbortSignal.timeout(stepTimeoutMs);
     const signal = AbortSignal.any([this.#signal, timeout]);
     const { name } = ticket.step;
