@@ -165,6 +165,34 @@ describe("commit queue", () => {
     expect(queue.figures).toEqual({ waiting: 0, commits: 1, units: 3 });
   });
 
+  test("a transaction beside the queue is told like a commit; closing waits for it and lets none begin", async () => {
+    await using w = await world([NUMBERS]);
+    let told = 0;
+    const queue = new CommitQueue({ pool: w.pool, onCommitted: () => (told += 1) });
+    await expect(
+      queue.transaction(async (tx) => {
+        await tx.execute(insert(1));
+        throw new Error("thought better of it");
+      }),
+    ).rejects.toThrow("thought better of it");
+    const { promise: goOn, resolve } = Promise.withResolvers<void>();
+    const open = queue.transaction(async (tx) => {
+      await tx.execute(insert(2));
+      await goOn;
+      return "done";
+    });
+    let closed = false;
+    const closing = queue.close().then(() => (closed = true));
+    await expect(queue.transaction(async () => await Promise.resolve())).rejects.toMatchObject({
+      code: "SHUTTING_DOWN",
+    });
+    expect(closed).toBe(false);
+    resolve();
+    expect(await open).toBe("done");
+    await closing;
+    expect([told, await ids(w.pool)]).toEqual([1, [2]]);
+  });
+
   test("one poison unit fails alone, with the key that said no; the others are committed (I12)", async () => {
     await using w = await world([NUMBERS, "INSERT INTO numbers VALUES (100, 'taken')"]);
     const queue = new CommitQueue({ pool: w.pool });
