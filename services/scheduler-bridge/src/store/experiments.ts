@@ -72,7 +72,7 @@ export class Experiments {
     if (experiment.newestVersion !== null) return experiment.newestVersion;
     throw new AiepError(
       "VERSION_NOT_FOUND",
-      `${experiment.name} has no frozen version yet; run it once, or freeze its draft: aiepctl workflow save ${experiment.id}.`,
+      `${experiment.name} has no frozen version yet; run it once, or freeze its draft: aiepctl workflow save-as ${experiment.id}.`,
     );
   }
 }
