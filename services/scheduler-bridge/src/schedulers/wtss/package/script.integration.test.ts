@@ -93,11 +93,13 @@ describe.each(SHELLS)("the published script in %s", (...shell) => {
     expect(server.only?.cancelled).toBe(true);
     expect(script.output()).toContain("is being cancelled");
   });
+});
 
+describe("the published script", () => {
   it("goes on over a restart of ours, with one run", async () => {
     await using folder = await open();
     await server.down();
-    const script = folder.start(shell, args());
+    const script = folder.start(SH, args());
     await waitFor("the script has noticed", () => script.output().includes("does not answer"));
     await server.up();
     await waitFor("the script waits", () => (server.only?.waits ?? 0) > 0);
@@ -116,9 +118,7 @@ describe.each(SHELLS)("the published script in %s", (...shell) => {
     expect(script.output().match(/^a .*$/gm)).toEqual(["a Running", "a Succeeded"]);
     expect(server.fires.size).toBe(1);
   });
-});
 
-describe("the published script", () => {
   it("is not put off by what stands between: pages, half answers, refusals to answer now", async () => {
     await using folder = await open();
     server.atOnce = { lines: ["a Running"], end: "succeeded Done." };
