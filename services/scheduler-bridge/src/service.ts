@@ -89,6 +89,7 @@ export async function startSchedulerBridge(config: BridgeConfig, log: Logger, sc
     scheduler: (kind) => schedulers.get(kind),
     leaseMs: config.AIEP_TRIGGER_LEASE_SECONDS * 1000,
     keepMs: config.AIEP_DELIVERY_DAYS * DAY_MS,
+    historyMs: config.AIEP_HISTORY_DAYS * DAY_MS,
   });
   scope.defer("release", "news of fires", () => triggers[Symbol.dispose]());
 

@@ -46,6 +46,8 @@ export interface TriggersDeps {
   readonly leaseMs: number;
   /** Webhooks, outside events and lines are kept this long. */
   readonly keepMs: number;
+  /** What goes back to which fire is known this long. */
+  readonly historyMs: number;
   readonly log: Logger;
   readonly telemetry: Telemetry;
   readonly failpoints: Failpoints;
@@ -115,6 +117,7 @@ export function openTriggers(deps: TriggersDeps): Triggers {
       await webhooks.purge(deps.keepMs);
       await externalEvents.purge(deps.keepMs);
       await waits.purgeLines(deps.keepMs);
+      await lineage.purge(deps.historyMs);
     },
     [Symbol.dispose]: () => fireNews[Symbol.dispose](),
   };

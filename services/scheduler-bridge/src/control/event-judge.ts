@@ -3,7 +3,8 @@
  * told again, and finds the fire that it made (I2).
  *
  * J1 The fire is committed before the event counts as handled; its key follows from trigger, source and id of the event.
- * J2 Triggers are read with every event, so that one that was just made misses nothing; compiled once per version.
+ * J2 Triggers are read after the event happened, so that one that was just made misses nothing; old events share one reading.
+ *    Compiled once per version.
  * J3 Skipped fires of triggers are not told to triggers: a guard that speaks could otherwise be made to talk to itself for ever.
  */
 import { createHash } from "node:crypto";
@@ -38,6 +39,8 @@ export interface EventJudgeDeps {
 
 export interface JudgedEvent {
   readonly groupId: GroupId;
+  /** When it was told, by the clock of who told it. */
+  readonly toldAt: Date;
   /** Made only when there are triggers. */
   readonly event: () => TriggerEvent;
   /** Where it comes from, asked for only when a trigger would fire. */
@@ -53,10 +56,28 @@ const HOUR_MS = 3_600_000;
 /** A trigger that fails over and over is not written over and over. */
 const PROBLEM_EVERY_MS = 60_000;
 const MOST_COMPILED = 1000;
+/** Clocks of services differ by less. */
+const SKEW_MS = 10_000;
+/** How long one reading of a group's triggers serves old events. */
+const READING_MS = 5_000;
+const MOST_READINGS = 1000;
 
 export function createEventJudge(deps: EventJudgeDeps): EventJudge {
   const compiled = new Map<string, CompiledTrigger>();
   const told = new Map<string, number>();
+  const readings = new Map<string, { readonly at: number; readonly triggers: readonly EventTrigger[] }>();
+
+  /** J2: after an absence there may be many old events, and each would cost a statement. */
+  const activeFor = async ({ groupId, toldAt }: JudgedEvent): Promise<readonly EventTrigger[]> => {
+    const now = deps.clock().getTime();
+    const known = readings.get(groupId);
+    if (known !== undefined && now - known.at < READING_MS && toldAt.getTime() < known.at - SKEW_MS)
+      return known.triggers;
+    const triggers = await deps.eventTriggers.active(groupId);
+    if (readings.size >= MOST_READINGS) readings.clear();
+    readings.set(groupId, { at: now, triggers });
+    return triggers;
+  };
 
   const ready = (trigger: EventTrigger): CompiledTrigger | undefined => {
     const name = `${trigger.id}@${trigger.version}`;
@@ -126,7 +147,7 @@ export function createEventJudge(deps: EventJudgeDeps): EventJudge {
 
   return {
     judge: async (judged) => {
-      const triggers = await deps.eventTriggers.active(judged.groupId);
+      const triggers = await activeFor(judged);
       if (triggers.length === 0) return;
       const event = judged.event();
       for (const trigger of triggers) {

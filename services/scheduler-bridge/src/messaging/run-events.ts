@@ -46,16 +46,16 @@ export interface RunEventDeps {
 }
 
 export function createRunEventHandler(deps: RunEventDeps): (message: RunEventMessage) => Promise<Effects> {
-  const shown = new ShownStates();
+  const memory = new RunMemory();
   return async (message) => {
-    const effects = await learn(deps, shown, message);
+    const effects = await learn(deps, memory, message);
     const judged = judgedEvent(message, deps.lineage);
     if (judged !== undefined) await deps.judge.judge(judged);
     return effects;
   };
 }
 
-async function learn(deps: RunEventDeps, shown: ShownStates, message: RunEventMessage): Promise<Effects> {
+async function learn(deps: RunEventDeps, memory: RunMemory, message: RunEventMessage): Promise<Effects> {
   const { definition, envelope, data } = message;
   const experiment = EXPERIMENT_EVENTS.find((each) => each === definition);
   // The definition says which data it is; the compiler cannot tie the two.
@@ -67,7 +67,7 @@ async function learn(deps: RunEventDeps, shown: ShownStates, message: RunEventMe
   const status = data as RunStatusData; // every other event of the context carries it
   if (definition === runCreated) await inherit(deps, data as DataOf<typeof runCreated>);
   const version = envelope.aggregate_version;
-  await follow(deps, shown, { status, version, changed: definition !== runUpdated });
+  await follow(deps, memory, { status, version, changed: definition !== runUpdated });
   return [];
 }
 
@@ -79,14 +79,15 @@ async function inherit(
   if (origin.parent_run_id !== undefined) await lineage.inherit(run_id, origin.parent_run_id);
 }
 
-async function follow(deps: RunEventDeps, shown: ShownStates, told: ToldStatus): Promise<void> {
+async function follow(deps: RunEventDeps, memory: RunMemory, told: ToldStatus): Promise<void> {
   const { fires, waits, clock } = deps;
   const { status, version } = told;
+  if (memory.isForeign(status.run_id)) return;
   const id = (await fires.byRun(status.run_id))?.id;
-  if (id === undefined) return;
+  if (id === undefined) return memory.foreign(status.run_id);
   const { state, message } = status;
   const waited = (await waits.tokenHash(id)) !== undefined;
-  const lines = waited ? waits.append(id, linesOf(told, shown.of(status.run_id))) : [];
+  const lines = waited ? waits.append(id, linesOf(told, memory.of(status.run_id))) : [];
   try {
     // E1
     const followed = (fire: Fire) => followRun(fire, { state, message, version }, clock());
@@ -97,10 +98,10 @@ async function follow(deps: RunEventDeps, shown: ShownStates, told: ToldStatus):
     if (changed !== undefined) await tell(deps, changed);
     else if (lines.length > 0) deps.changed(id);
   } catch (error) {
-    shown.forget(status.run_id); // what was not written was not shown
+    memory.forget(status.run_id); // what was not written was not shown
     throw error;
   }
-  if (isTerminalRun(state)) shown.forget(status.run_id);
+  if (isTerminalRun(state)) memory.forget(status.run_id);
 }
 
 async function tell({ changed, ended }: RunEventDeps, fire: Fire): Promise<void> {
@@ -119,10 +120,12 @@ async function reject(deps: RunEventDeps, refusal: DataOf<typeof runRejected>): 
   if (changed !== undefined) await tell(deps, changed);
 }
 
-/** What was told of each node, so that it is told once. Lost with a restart: then a line may come twice. */
-class ShownStates {
+/** What this replica remembers of runs. Lost with a restart: then a line may come twice, and a statement more is made. */
+class RunMemory {
   readonly #runs = new Map<RunId, Map<string, string>>();
+  readonly #foreign = new Set<RunId>();
 
+  /** What was told of each node, so that it is told once. */
   of(run: RunId): Map<string, string> {
     const known = this.#runs.get(run) ?? new Map<string, string>();
     // The one used last is the last to be forgotten.
@@ -136,6 +139,17 @@ class ShownStates {
   forget(run: RunId): void {
     this.#runs.delete(run);
   }
+
+  /** No fire's: it never will be, since a fire is there before its run. */
+  foreign(run: RunId): void {
+    if (this.#foreign.size >= MOST_FOREIGN) this.#foreign.clear();
+    this.#foreign.add(run);
+  }
+
+  isForeign(run: RunId): boolean {
+    return this.#foreign.has(run);
+  }
 }
 
 const MOST_RUNS = 1000;
+const MOST_FOREIGN = 10_000;
