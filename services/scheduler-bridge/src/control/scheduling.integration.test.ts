@@ -78,7 +78,7 @@ describe("a planner that is killed", () => {
     async (gap) => {
       await using ground = await layScheduling(START);
       await ground.schedule({ cron: "* * * * *", overlap: "queue", misfire: "catch_up" });
-      for (let minute = 1; minute <= 4; minute += 1) {
+      for (let minute = 1; minute <= 2; minute += 1) {
         ground.clock.set(new Date(Date.parse(START) + minute * MINUTE_MS));
         const fires = (await ground.fires()).length;
         expect(await plan(ground, `${gap}=kill`)).toBe("SIGKILL");
@@ -88,7 +88,7 @@ describe("a planner that is killed", () => {
       }
       const fires = await ground.fires();
       expect(fires.map(({ scheduledAt }) => scheduledAt?.toISOString())).toEqual(
-        [1, 2, 3, 4].map((minute) => `2026-03-01T00:0${minute}:00.000Z`),
+        [1, 2].map((minute) => `2026-03-01T00:0${minute}:00.000Z`),
       );
       expect(await ground.commands()).toEqual(["start_run"]);
     },
