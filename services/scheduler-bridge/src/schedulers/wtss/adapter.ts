@@ -3,7 +3,7 @@
  *
  *   client/    the HTTP API            package/   the zip, and what its script and we say to each other
  *   place      one publication there   project-steps, schedule-steps   what is done to it
- *   names, quartz, zones, description, execution-state   pure translations
+ *   names, cron, quartz, zones, description, execution-state   pure translations
  *
  * A1 Every step looks before it does, and a step that was done is done: creating, removing and deleting ask what is there;
  *    uploading and scheduling again give the same flow and the same schedule.
@@ -20,8 +20,9 @@ import {
   type Target,
 } from "../scheduler.ts";
 import { WtssClient } from "./client/client.ts";
+import { cronThere } from "./cron.ts";
 import { executionState } from "./execution-state.ts";
-import { cronThere, Place } from "./place.ts";
+import { Place } from "./place.ts";
 import {
   deleteProject,
   describeProject,
@@ -84,10 +85,10 @@ export class WtssScheduler implements Scheduler {
   /** All of them always: a try that ended between creating and recording has left no trace in what is known. */
   readonly unpublishSteps = (): readonly StepName[] => AWAY;
 
-  readonly cronProblem = (target: Pick<Target, "cron" | "timeZone">): string | undefined => {
+  readonly cronProblem = ({ cron, timeZone }: Pick<Target, "cron" | "timeZone">): string | undefined => {
     const { settings, now } = this.#deps;
-    const cron = cronThere(target, settings.timeZone, now());
-    return cron?.kind === "refused" ? cron.why : undefined;
+    const there = cron === null ? undefined : cronThere(cron, timeZone, settings.timeZone, now());
+    return there?.kind === "refused" ? there.why : undefined;
   };
 
   async perform(step: string, input: StepInput): Promise<StepOutcome> {

@@ -3,14 +3,13 @@
  *
  * A3 What is not ours is never changed: a project that others hold, or that holds other jobs, is taken.
  */
-import { type Remote, SchedulerError, type StepInput, type Target } from "../scheduler.ts";
+import { type Remote, SchedulerError, type StepInput } from "../scheduler.ts";
 import type { WtssClient } from "./client/client.ts";
+import { cronThere } from "./cron.ts";
 import { wtssName } from "./names.ts";
 import { buildPackage, commentStart, type WtssPackage } from "./package/package.ts";
 import { UnknownReference } from "./package/parameters.ts";
-import { type QuartzCron, toQuartz } from "./quartz.ts";
 import type { WtssSettings } from "./settings.ts";
-import { sameClocks } from "./zones.ts";
 
 /** How the project of that name stands to us. */
 export type Found =
@@ -63,9 +62,11 @@ export class Place {
 
   /** Null: started by hand there. */
   quartz(): string | null {
-    const cron = cronThere(this.target, this.settings.timeZone, this.#now());
-    if (cron?.kind === "refused") throw new SchedulerError("refused", cron.why);
-    return cron === null ? null : cron.expression;
+    const { cron, timeZone } = this.target;
+    if (cron === null) return null;
+    const there = cronThere(cron, timeZone, this.settings.timeZone, this.#now());
+    if (there.kind === "refused") throw new SchedulerError("refused", there.why);
+    return there.expression;
   }
 
   /** A project without a flow is what a try before this one left: our account may read it, and its name bears our id. */
@@ -92,18 +93,6 @@ export class Place {
     if (found.kind === "ours") return found.projectId;
     throw new SchedulerError("refused", `Project ${this.name} is no longer there for us.`);
   }
-}
-
-/** A cron as that WTSS has to be told it; null without one. */
-export function cronThere(
-  { cron, timeZone }: Pick<Target, "cron" | "timeZone">,
-  zoneThere: string,
-  now: Date,
-): QuartzCron | null {
-  if (cron === null) return null;
-  if (sameClocks(timeZone, zoneThere, now)) return toQuartz(cron);
-  const why = `The cron is meant in ${timeZone}, but this WTSS fires in ${zoneThere}: write it for that zone.`;
-  return { kind: "refused", why };
 }
 
 /** A no that may be owed to a try before this one: who asked looks at what is there, and throws it if that is not it. */
