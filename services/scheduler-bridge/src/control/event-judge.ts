@@ -9,7 +9,7 @@
  */
 import { createHash } from "node:crypto";
 import { AiepError, type GroupId } from "@aiep/contracts";
-import type { Logger } from "@aiep/service-kit";
+import { type Logger, mayBeRepeated } from "@aiep/service-kit";
 import {
   type CompiledTrigger,
   compileTrigger,
@@ -145,6 +145,12 @@ export function createEventJudge(deps: EventJudgeDeps): EventJudge {
     }
   };
 
+  /** I12: what cannot be fired, now and ever, is that trigger's problem, not that of the event or of other triggers. */
+  const refusedBy = (trigger: EventTrigger) => async (error: unknown) => {
+    if (!AiepError.is(error) || mayBeRepeated(error)) throw error;
+    await failing(trigger, `A run cannot be ordered: ${error.message}`);
+  };
+
   return {
     judge: async (judged) => {
       const triggers = await activeFor(judged);
@@ -153,7 +159,7 @@ export function createEventJudge(deps: EventJudgeDeps): EventJudge {
       for (const trigger of triggers) {
         const rules = ready(trigger);
         const match = rules === undefined ? UNREADABLE : matchTrigger(rules, event);
-        if (match.outcome === "fire") await fire(trigger, match, event, judged);
+        if (match.outcome === "fire") await fire(trigger, match, event, judged).catch(refusedBy(trigger));
         if (match.outcome === "problem") await failing(trigger, match.detail);
       }
     },

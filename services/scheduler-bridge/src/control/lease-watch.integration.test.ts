@@ -157,6 +157,19 @@ describe("the watch over waits that stopped", () => {
     await waitFor("the run is cancelled", async () => (await cancelled(fire)) === 1);
   });
 
+  it("I9: stops however many were killed at once", async () => {
+    const { scheduler } = fakeScheduler(() => "killed");
+    const killed = await Promise.all(
+      Array.from({ length: 50 }, async (_, index) => await waitedFor(`5${index}`)),
+    );
+    await using _present = present();
+    await using _watch = watch(scheduler);
+    await waitFor("all are cancelled", async () => {
+      const each = await Promise.all(killed.map(async (fire) => await cancelled(fire)));
+      return each.every((count) => count === 1);
+    });
+  });
+
   it("leaves alone whom a wait renews, also while the scheduler is being asked", async () => {
     let renewed = Promise.resolve();
     const fire = await waitedFor("301");

@@ -42,9 +42,13 @@ export async function watchLeases(deps: LeaseWatchDeps, signal: AbortSignal): Pr
   }
 }
 
+/** All that are due; each one that was asked about is not due again for a while. */
 async function look(deps: LeaseWatchDeps, signal: AbortSignal): Promise<void> {
-  const overdue = await deps.waits.overdue(deps.leaseMs, deps.leaseMs / 3, AT_ONCE);
-  await Promise.all(overdue.map(async (wait) => await decide(deps, wait, signal)));
+  for (let full = true; full && !signal.aborted; ) {
+    const overdue = await deps.waits.overdue(deps.leaseMs, deps.leaseMs / 3, AT_ONCE);
+    await Promise.all(overdue.map(async (wait) => await decide(deps, wait, signal)));
+    full = overdue.length === AT_ONCE;
+  }
 }
 
 async function decide(deps: LeaseWatchDeps, wait: OverdueWait, signal: AbortSignal): Promise<void> {

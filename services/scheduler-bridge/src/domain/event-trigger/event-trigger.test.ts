@@ -106,6 +106,10 @@ describe("a trigger", () => {
     [{ condition: "event.data.text" }, 'it gave "${x}", not true or false'],
     [{ parameters: { p: "event.data.text" } }, 'holds "${"'],
     [{ parameters: { p: "1 / int(event.data.zero)" } }, "Parameter p"],
+    [
+      { parameters: { p: "event.data.long", q: "event.data.long" } },
+      "Parameter q (event.data.long): with it",
+    ],
     [{ runDate: "event.data.text" }, "no day as yyyyMMdd"],
     [{ runDate: "20260229" }, "it gave 20260229, no day"],
     [{ runDate: "event.data" }, "no day as yyyyMMdd"],
@@ -115,7 +119,7 @@ describe("a trigger", () => {
     ],
   ])("%j is a problem that says where: %s", (more, detail) => {
     const list = Array.from({ length: 200 }, () => 1);
-    expect(match(more, event({ text: "${x}", zero: 0, list }))).toMatchObject({
+    expect(match(more, event({ text: "${x}", zero: 0, list, long: "é".repeat(20_000) }))).toMatchObject({
       outcome: "problem",
       detail: expect.stringContaining(detail),
     });

@@ -8,7 +8,8 @@ import { readRunDate } from "../webhook/index.ts";
 import type { CompiledTrigger, EventExpression } from "./compile.ts";
 import type { TriggerEvent } from "./event.ts";
 
-const MAX_VALUE_LENGTH = 64 * 1024;
+/** Together, as workflow-svc takes them; they travel in events and in a command. */
+const MAX_PARAMETER_BYTES = 64 * 1024;
 
 export type Match =
   | {
@@ -39,13 +40,15 @@ export function matchTrigger(trigger: CompiledTrigger, event: TriggerEvent): Mat
 
 function order(trigger: CompiledTrigger, context: Readonly<Record<string, unknown>>): Match {
   const parameters: [string, Json][] = [];
+  let bytes = 0;
   for (const [name, expression] of trigger.parameters) {
     const given = expression.evaluate(context);
     if (!given.ok) return problem(`Parameter ${name}`, expression, given.detail);
     if (holdsUnresolved(given.value))
       return problem(`Parameter ${name}`, expression, 'it gave a value that holds "${"');
-    if (JSON.stringify(given.value).length > MAX_VALUE_LENGTH)
-      return problem(`Parameter ${name}`, expression, "it gave more than 64 KiB");
+    bytes += Buffer.byteLength(JSON.stringify(given.value));
+    if (bytes > MAX_PARAMETER_BYTES)
+      return problem(`Parameter ${name}`, expression, "with it the parameters have more than 64 KiB");
     parameters.push([name, given.value]);
   }
   const { runDate: expression } = trigger;
