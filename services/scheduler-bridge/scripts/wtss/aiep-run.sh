@@ -126,8 +126,9 @@ try_again() {
   [ "$delay" -le 15 ] || delay=15
 }
 
+# Holds nothing of the job open, should it be left behind.
 rest() {
-  sleep "$1" &
+  sleep "$1" >/dev/null 2>&1 &
   child=$!
   wait "$child"
   child=''
