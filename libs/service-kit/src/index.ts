@@ -122,6 +122,7 @@ export {
   RELAY_STATE_DDL,
   SERVICE_KIT_DDL,
 } from "./outbox/ddl.ts";
+export { HISTORY_COLUMNS, type HistoryRow, historyEntryOf } from "./outbox/history.ts";
 export type { RelayLag } from "./outbox/outbox-store.ts";
 export {
   type NewOutboxCommand,
@@ -151,6 +152,7 @@ export {
 export { withDatabaseLock } from "./sql/database-lock.ts";
 export { DuplicateKeyError, TransactionConflictError } from "./sql/errors.ts";
 export { createLease, type Lease, type LeaseGrant, type LeaseOptions } from "./sql/lease.ts";
+export { type ListedPage, pageOfRows, rowsByPrefix } from "./sql/lists.ts";
 export { type MigrationList, migrateDatabase } from "./sql/migrate-database.ts";
 export {
   createSqlPool,
@@ -159,6 +161,7 @@ export {
   type SqlPoolOptions,
   type SqlResult,
 } from "./sql/pool.ts";
+export { type Columns, insertRow, updateRow } from "./sql/rows.ts";
 export { format, fromJson, rowsOf, type Sql, type SqlValue, sql } from "./sql/sql.ts";
 export { hasCode } from "./system-error.ts";
 export { startTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";

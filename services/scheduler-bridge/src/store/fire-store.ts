@@ -12,18 +12,16 @@ import {
 import {
   allOf,
   type CommitQueue,
-  compare,
   DuplicateKeyError,
-  decodeCursor,
   equal,
-  groupsAmong,
+  type ListedPage,
   oneOf,
   type PageQuery,
-  pageOf,
+  pageOfRows,
   randomHex,
+  rowsByPrefix,
   type Sql,
   type SqlPool,
-  startsWith,
   type VisibleGroups,
 } from "@aiep/service-kit";
 import type { Fire, FireChange } from "../domain/fire.ts";
@@ -118,36 +116,19 @@ export class FireStore {
   }
 
   async findByPrefix(prefix: string, groups: VisibleGroups, limit: number) {
-    if (groups !== "all" && groups.length === 0) return [];
-    const where = allOf([
-      ...startsWith("id", prefix),
-      ...oneOf("group_id", groups === "all" ? undefined : groups),
-    ]);
-    return await this.#deps.pool.query<{ id: FireId; state: string }>(
-      `SELECT id, state FROM fires WHERE ${where.text} ORDER BY seq DESC LIMIT ?`,
-      [...where.values, limit],
-    );
+    const list = { table: "fires", columns: "id, state" };
+    return await rowsByPrefix<{ id: FireId; state: string }>(this.#deps.pool, list, prefix, groups, limit);
   }
 
-  async list(
-    query: FireQuery,
-    groups: VisibleGroups,
-  ): Promise<{ readonly items: readonly FireView[]; readonly nextCursor: string | null }> {
-    const visible = groupsAmong(query.group_id, groups);
-    if (visible?.length === 0) return { items: [], nextCursor: null };
-    const where = allOf([
-      ...oneOf("group_id", visible),
+  async list(query: FireQuery, groups: VisibleGroups): Promise<ListedPage<FireView>> {
+    const where = [
       ...equal("source_id", query.source_id),
       ...equal("experiment_id", query.experiment_id),
       ...oneOf("kind", query.kind),
       ...oneOf("state", query.state),
-      ...compare("seq <", decodeCursor(query)),
-    ]);
-    const rows = await this.#deps.pool.query<FireRow>(
-      `SELECT * FROM fires WHERE ${where.text} ORDER BY seq DESC LIMIT ?`,
-      [...where.values, query.limit + 1],
-    );
-    const { items, nextCursor } = pageOf(rows, query);
+    ];
+    const list = { select: "SELECT * FROM fires", where };
+    const { items, nextCursor } = await pageOfRows<FireRow>(this.#deps.pool, list, query, groups);
     return { items: items.map((row) => fireView(fireOf(row))), nextCursor };
   }
 

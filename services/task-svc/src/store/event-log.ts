@@ -5,8 +5,7 @@
  *    hole until it is filled, or so old that its transaction can only have been rolled back: no event is passed over.
  */
 import type { EventView } from "@aiep/contracts";
-import type { SqlPool } from "@aiep/service-kit";
-import { type HistoryRow, historyEntryOf } from "./sql-task-store.ts";
+import { type HistoryRow, historyEntryOf, type SqlPool } from "@aiep/service-kit";
 
 export interface EventLog {
   /** Position of the newest event; 0 before the first. */

@@ -1,9 +1,7 @@
 /** The TaskStore on MySQL or MariaDB: writes through the commit queue, reads through MikroORM without its identity map. */
 import {
   AiepError,
-  CE_HEADERS,
   type CodePackageId,
-  decodeHeaderValue,
   type GroupId,
   type HistoryEntry,
   type ListTasksQuery,
@@ -12,7 +10,9 @@ import {
 import {
   type CommitQueue,
   DuplicateKeyError,
-  fromJson,
+  HISTORY_COLUMNS,
+  type HistoryRow,
+  historyEntryOf,
   OUTBOX_VERSION_KEY,
   pageOf,
   rowsOf,
@@ -149,7 +149,7 @@ class SqlTaskStore implements TaskStore {
 
   async history(id: TaskId, afterVersion: number, limit: number): Promise<readonly HistoryEntry[]> {
     const rows = await this.#deps.pool.query<HistoryRow>(
-      `SELECT aggregate_version, type, created_at, headers, payload FROM outbox
+      `SELECT ${HISTORY_COLUMNS} FROM outbox
        WHERE aggregate_type = ? AND aggregate_id = ? AND aggregate_version > ?
        ORDER BY aggregate_version LIMIT ?`,
       [TASK_AGGREGATE, id, afterVersion, limit],
@@ -232,27 +232,6 @@ class SqlTaskStore implements TaskStore {
   async #keep(id: TaskId, statement: Sql): Promise<void> {
     await this.#deps.commits.commit({ key: id, statements: [statement] });
   }
-}
-
-export interface HistoryRow {
-  readonly aggregate_version: number;
-  readonly type: string;
-  readonly created_at: Date;
-  readonly headers: string;
-  readonly payload: string;
-}
-
-export function historyEntryOf(row: HistoryRow): HistoryEntry {
-  // Both columns were written by newOutboxRecord.
-  const headers = fromJson(row.headers) as Readonly<Record<string, string>>;
-  const by = headers[CE_HEADERS.authid];
-  return {
-    version: row.aggregate_version,
-    type: row.type,
-    time: row.created_at.toISOString(),
-    by: by === undefined ? null : decodeHeaderValue(by),
-    data: fromJson(row.payload) as Record<string, unknown>,
-  };
 }
 
 function codePackageOf(row: CodePackageRow): CodePackage {

@@ -9,7 +9,7 @@ import {
   type GroupId,
   type TemplateId,
 } from "@aiep/contracts";
-import { newOutboxRecord, outboxInsert, rowsOf, type Sql, type SqlValue, sql } from "@aiep/service-kit";
+import { insertRow, newOutboxRecord, outboxInsert, type Sql, type SqlValue, sql } from "@aiep/service-kit";
 import {
   type Experiment,
   type ExperimentChange,
@@ -107,7 +107,7 @@ export function experimentStatement({ experiment, event, at }: ExperimentChange)
     created_at: experiment.createdAt,
     ...columns,
   };
-  return insert("experiments", all);
+  return insertRow("experiments", all);
 }
 
 export interface VersionRow {
@@ -133,7 +133,7 @@ export function versionOf(row: VersionRow): FrozenVersion {
 }
 
 export function insertVersion(version: FrozenVersion): Sql {
-  return insert("experiment_versions", {
+  return insertRow("experiment_versions", {
     experiment_id: version.experimentId,
     number: version.number,
     description: version.description,
@@ -176,7 +176,7 @@ export function templateOf(row: TemplateRow): Template {
 }
 
 export function insertTemplate(template: Template): Sql {
-  return insert("workflow_templates", {
+  return insertRow("workflow_templates", {
     id: template.id,
     scope: template.scope,
     group_id: template.groupId,
@@ -226,13 +226,5 @@ export function eventStatement(
       definition: DEFINITIONS.frozen,
       data: { ...data, version_name: versionNameOf(number), description },
     }),
-  );
-}
-
-function insert(tableName: string, columns: Readonly<Record<string, SqlValue>>): Sql {
-  const names = Object.keys(columns);
-  return sql(
-    `INSERT INTO ${tableName} (${names.join(", ")}) VALUES ${rowsOf(1, names.length)}`,
-    Object.values(columns),
   );
 }

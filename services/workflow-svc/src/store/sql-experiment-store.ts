@@ -13,11 +13,12 @@ import {
   DuplicateKeyError,
   decodeCursor,
   equal,
-  groupsAmong,
   OUTBOX_VERSION_KEY,
   oneOf,
   type PageQuery,
   pageOf,
+  pageOfRows,
+  rowsByPrefix,
   type Sql,
   type SqlPool,
   sql,
@@ -50,8 +51,6 @@ export interface SqlExperimentStoreDeps {
 export function createExperimentStore(deps: SqlExperimentStoreDeps): ExperimentStore {
   return new SqlExperimentStore(deps);
 }
-
-const NOTHING = { items: [], nextCursor: null } as const;
 
 class SqlExperimentStore implements ExperimentStore {
   readonly #deps: SqlExperimentStoreDeps;
@@ -96,29 +95,25 @@ class SqlExperimentStore implements ExperimentStore {
   }
 
   async findByPrefix(prefix: string, groups: VisibleGroups, limit: number) {
-    if (groups !== "all" && groups.length === 0) return [];
-    const where = allOf([
-      sql("deleted_at IS NULL"),
-      ...startsWith("id", prefix),
-      ...oneOf("group_id", groups === "all" ? undefined : groups),
-    ]);
-    return await this.#deps.pool.query<{ id: ExperimentId; name: string }>(
-      `SELECT id, name FROM experiments WHERE ${where.text} ORDER BY seq DESC LIMIT ?`,
-      [...where.values, limit],
+    const list = { table: "experiments", columns: "id, name", where: "deleted_at IS NULL" };
+    return await rowsByPrefix<{ id: ExperimentId; name: string }>(
+      this.#deps.pool,
+      list,
+      prefix,
+      groups,
+      limit,
     );
   }
 
   async list(query: ListExperimentsQuery, groups: VisibleGroups): Promise<Page<Experiment>> {
-    const visible = groupsAmong(query.group_id, groups);
-    if (visible?.length === 0) return NOTHING;
-    const where = allOf([
+    const where = [
       sql("deleted_at IS NULL"),
-      ...oneOf("group_id", visible),
       ...equal("created_by", query.created_by),
       ...startsWith("name", query.name_prefix),
-      ...compare("seq <", decodeCursor(query)),
-    ]);
-    return await this.#page<ExperimentRow, Experiment>("experiments", where, query, experimentOf);
+    ];
+    const list = { select: "SELECT * FROM experiments", where };
+    const { items, nextCursor } = await pageOfRows<ExperimentRow>(this.#deps.pool, list, query, groups);
+    return { items: items.map(experimentOf), nextCursor };
   }
 
   async version(id: ExperimentId, number: number): Promise<FrozenVersion | undefined> {

@@ -1,7 +1,5 @@
 /** The RunStore on MySQL or MariaDB: writes through the commit queue, reads as plain statements. */
 import {
-  CE_HEADERS,
-  decodeHeaderValue,
   type ExperimentId,
   type GroupId,
   type HistoryEntry,
@@ -11,7 +9,17 @@ import {
   runCreated,
   type WorkflowDefinition,
 } from "@aiep/contracts";
-import { type CommitQueue, fromJson, pageOf, rowsOf, type Sql, type SqlPool, sql } from "@aiep/service-kit";
+import {
+  type CommitQueue,
+  HISTORY_COLUMNS,
+  type HistoryRow,
+  historyEntryOf,
+  pageOf,
+  rowsOf,
+  type Sql,
+  type SqlPool,
+  sql,
+} from "@aiep/service-kit";
 import { storeDefinition } from "./definitions.ts";
 import { eventRow, type OutboxAddress, RUN_AGGREGATE } from "./outbox.ts";
 import { listStatement } from "./run-list.ts";
@@ -136,8 +144,8 @@ class SqlRunStore implements RunStore {
   }
 
   async history(id: RunId, afterVersion: number, limit: number): Promise<readonly HistoryEntry[]> {
-    const rows = await this.#deps.pool.query<HistoryColumns>(
-      `SELECT aggregate_version, type, created_at, headers, payload FROM outbox
+    const rows = await this.#deps.pool.query<HistoryRow>(
+      `SELECT ${HISTORY_COLUMNS} FROM outbox
        WHERE aggregate_type = ? AND aggregate_id = ? AND aggregate_version > ?
        ORDER BY aggregate_version LIMIT ?`,
       [RUN_AGGREGATE, id, afterVersion, limit],
@@ -202,25 +210,4 @@ function createdEvent({ facts, commandId }: NewRun, address: OutboxAddress, cont
   };
   const event = { definition: runCreated, data };
   return eventRow(facts, event, CREATED.version, { address, now: facts.createdAt, context });
-}
-
-interface HistoryColumns {
-  readonly aggregate_version: number;
-  readonly type: string;
-  readonly created_at: Date;
-  readonly headers: string;
-  readonly payload: string;
-}
-
-function historyEntryOf(row: HistoryColumns): HistoryEntry {
-  // Both columns were written by newOutboxRecord.
-  const headers = fromJson(row.headers) as Readonly<Record<string, string>>;
-  const by = headers[CE_HEADERS.authid];
-  return {
-    version: row.aggregate_version,
-    type: row.type,
-    time: row.created_at.toISOString(),
-    by: by === undefined ? null : decodeHeaderValue(by),
-    data: fromJson(row.payload) as Record<string, unknown>,
-  };
 }
