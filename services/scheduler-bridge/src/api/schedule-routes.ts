@@ -3,14 +3,13 @@ import { ROUTES, type ScheduleDetail } from "@aiep/contracts";
 import { createOnce, etag, registerRoute } from "@aiep/service-kit";
 import type { FastifyInstance } from "fastify";
 import type { Schedule } from "../domain/schedule.ts";
+import { nextTimesOf, previewCron } from "../operations/schedule-times.ts";
 import {
   createSchedule,
   deleteSchedule,
   findSchedule,
   listSchedules,
-  nextTimesOf,
   pauseSchedule,
-  previewCron,
   resumeSchedule,
   type ScheduleDeps,
   triggerSchedule,

@@ -42,7 +42,7 @@ import type { KnownExperiment } from "../store/experiments.ts";
 import type { ChangeContext } from "../store/outbox.ts";
 import type { PublicationQuery, PublicationStore } from "../store/publication-store.ts";
 import type { OperationDeps } from "./deps.ts";
-import { readCron } from "./schedules.ts";
+import { readCron } from "./schedule-times.ts";
 
 export interface PublicationDeps extends OperationDeps {
   readonly publications: PublicationStore;

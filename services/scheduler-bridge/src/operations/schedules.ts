@@ -2,8 +2,6 @@
 import {
   AiepError,
   type CreateScheduleBody,
-  type ErrorField,
-  isTimeZone,
   parseDay,
   type ScheduleId,
   scheduleId,
@@ -23,7 +21,6 @@ import type { BackfillTurns } from "../control/backfill-turns.ts";
 import { causeOfSchedule } from "../control/causes.ts";
 import type { Planner } from "../control/planner.ts";
 import type { ScheduleTurns } from "../control/schedule-turns.ts";
-import { type Cron, type CronProblem, nextTimes, parseCron } from "../domain/cron/index.ts";
 import type { Fire } from "../domain/fire.ts";
 import {
   type Author,
@@ -35,14 +32,12 @@ import {
   type Schedule,
   type ScheduleChange,
   type ScheduleSettings,
-  timetableOf,
 } from "../domain/schedule.ts";
-import { nextFires } from "../domain/timetable.ts";
-import { toQuartz } from "../schedulers/wtss/quartz.ts";
 import type { BackfillStore } from "../store/backfill-store.ts";
 import type { ChangeContext } from "../store/outbox.ts";
 import type { ScheduleQuery, ScheduleStore } from "../store/schedule-store.ts";
 import type { OperationDeps } from "./deps.ts";
+import { requireFires } from "./schedule-times.ts";
 
 export interface ScheduleDeps extends OperationDeps {
   readonly schedules: ScheduleStore;
@@ -229,37 +224,6 @@ export async function triggerSchedule(
   return fire;
 }
 
-/** Its next times, as far as there are so many. */
-export function nextTimesOf(schedule: Schedule, count = 5): readonly Date[] {
-  const timetable = timetableOf(schedule);
-  return timetable === undefined ? [] : nextFires(timetable, count);
-}
-
-export interface CronPreview {
-  readonly cron: Cron;
-  readonly quartz: string | null;
-  readonly times: readonly Date[];
-}
-
-export function previewCron(
-  deps: Pick<ScheduleDeps, "clock" | "timeZone">,
-  body: {
-    readonly cron: string;
-    readonly time_zone?: string | undefined;
-    readonly after?: string | undefined;
-    readonly count: number;
-  },
-): CronPreview {
-  const after = dateOf(body.after) ?? deps.clock();
-  const cron = readCron(body.cron, body.time_zone ?? deps.timeZone, after);
-  const quartz = toQuartz(body.cron);
-  return {
-    cron,
-    quartz: quartz.kind === "quartz" ? quartz.expression : null,
-    times: nextTimes(cron, after, body.count),
-  };
-}
-
 async function change(
   { schedules, scheduleTurns, planner }: ScheduleDeps,
   principal: Principal,
@@ -309,36 +273,6 @@ const changesTimes = ({ cron, time_zone, starts_at, ends_at }: UpdateScheduleBod
 function requireUnmanaged({ publicationId }: Schedule): void {
   if (publicationId === null) return;
   throw new AiepError("SCHEDULE_MANAGED", `The schedule belongs to the publication ${publicationId}.`);
-}
-
-/** A schedule that would never fire again is refused when it is made or changed. */
-function requireFires(schedule: Schedule, now: Date): void {
-  const { cron, timeZone, startsAt, endsAt } = schedule;
-  readCron(cron, timeZone, now);
-  if (nextTimesOf({ ...schedule, paused: false }, 1).length > 0) return;
-  const bounds = [
-    startsAt === null ? "" : ` from ${startsAt.toISOString()}`,
-    endsAt === null ? "" : ` until ${endsAt.toISOString()}`,
-  ];
-  const detail = `The expression never fires${bounds.join("")}, as far as that is still to come.`;
-  throw invalid([{ pointer: "/ends_at", code: "CRON_INVALID", detail }]);
-}
-
-/** Throws CRON_INVALID with every problem. */
-export function readCron(text: string, timeZone: string, now: Date): Cron {
-  if (!isTimeZone(timeZone))
-    throw invalid([{ pointer: "/time_zone", code: "CRON_INVALID", detail: `${timeZone} is no time zone.` }]);
-  const parsed = parseCron(text, timeZone, now);
-  if (parsed.ok) return parsed.value;
-  throw invalid(
-    parsed.problems.map(({ detail }: CronProblem) => ({ pointer: "/cron", code: "CRON_INVALID", detail })),
-  );
-}
-
-function invalid(errors: readonly ErrorField[]): AiepError {
-  const [first] = errors;
-  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : "";
-  return new AiepError("CRON_INVALID", `${first?.detail ?? "It cannot be read."}${more}`, { errors });
 }
 
 function badDay(written: string): AiepError {

@@ -1,4 +1,3 @@
 /** Cron: see parse.ts for the language, times.ts for what clocks do to it. */
-export type { CronProblem } from "./field.ts";
 export { type Cron, parseCron, readFields } from "./parse.ts";
 export { lastTimes, nextTimes, timesBetween } from "./times.ts";
