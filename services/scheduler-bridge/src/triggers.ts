@@ -14,7 +14,7 @@ import {
   type Telemetry,
   type UnsafeSwitches,
 } from "@aiep/service-kit";
-import { createEventJudge } from "./control/event-judge.ts";
+import { EventJudge } from "./control/event-judge.ts";
 import type { Firing } from "./control/firing.ts";
 import type { LeaderJob } from "./control/leader.ts";
 import { watchLeases } from "./control/lease-watch.ts";
@@ -72,7 +72,7 @@ export function openTriggers(deps: TriggersDeps): Triggers {
   const eventTriggers = new EventTriggerStore({ pool, commits, address });
   const externalEvents = new ExternalEvents({ pool, commits, address });
   const fireNews = openFireNews(bus, address.env);
-  const judge = createEventJudge({ eventTriggers, experiments, fires, firing, clock, log });
+  const judge = new EventJudge({ eventTriggers, experiments, fires, firing, clock, log });
   const { env } = address;
   const { telemetry, failpoints, unsafe } = deps;
   const common = { bus, pool, env, log, telemetry, failpoints, unsafe };

@@ -48,121 +48,144 @@ export interface JudgedEvent {
   readonly context: ChangeContext;
 }
 
-export interface EventJudge {
-  judge(judged: JudgedEvent): Promise<void>;
-}
-
 const HOUR_MS = 3_600_000;
 /** A trigger that fails over and over is not written over and over. */
 const PROBLEM_EVERY_MS = 60_000;
-const MOST_COMPILED = 1000;
 /** Clocks of services differ by less. */
 const SKEW_MS = 10_000;
 /** How long one reading of a group's triggers serves old events. */
 const READING_MS = 5_000;
-const MOST_READINGS = 1000;
+const MOST_KEPT = 1000;
 
-export function createEventJudge(deps: EventJudgeDeps): EventJudge {
-  const compiled = new Map<string, CompiledTrigger>();
-  const told = new Map<string, number>();
-  const readings = new Map<string, { readonly at: number; readonly triggers: readonly EventTrigger[] }>();
+interface Reading {
+  readonly at: number;
+  readonly triggers: readonly EventTrigger[];
+}
+
+export class EventJudge {
+  readonly #deps: EventJudgeDeps;
+  readonly #compiled = new Map<string, CompiledTrigger>();
+  readonly #readings = new Map<string, Reading>();
+  /** When a trigger's problem was last written. */
+  readonly #told = new Map<string, number>();
+
+  constructor(deps: EventJudgeDeps) {
+    this.#deps = deps;
+  }
+
+  async judge(judged: JudgedEvent): Promise<void> {
+    const triggers = await this.#activeFor(judged);
+    if (triggers.length === 0) return;
+    const event = judged.event();
+    for (const trigger of triggers) {
+      const rules = this.#ready(trigger);
+      const match = rules === undefined ? UNREADABLE : matchTrigger(rules, event);
+      if (match.outcome === "fire") await this.#tryToFire(trigger, match, event, judged);
+      if (match.outcome === "problem") await this.#failing(trigger, match.detail);
+    }
+  }
 
   /** J2: after an absence there may be many old events, and each would cost a statement. */
-  const activeFor = async ({ groupId, toldAt }: JudgedEvent): Promise<readonly EventTrigger[]> => {
-    const now = deps.clock().getTime();
-    const known = readings.get(groupId);
+  async #activeFor({ groupId, toldAt }: JudgedEvent): Promise<readonly EventTrigger[]> {
+    const now = this.#deps.clock().getTime();
+    const known = this.#readings.get(groupId);
     if (known !== undefined && now - known.at < READING_MS && toldAt.getTime() < known.at - SKEW_MS)
       return known.triggers;
-    const triggers = await deps.eventTriggers.active(groupId);
-    if (readings.size >= MOST_READINGS) readings.clear();
-    readings.set(groupId, { at: now, triggers });
+    const triggers = await this.#deps.eventTriggers.active(groupId);
+    keep(this.#readings, groupId, { at: now, triggers });
     return triggers;
-  };
+  }
 
-  const ready = (trigger: EventTrigger): CompiledTrigger | undefined => {
+  #ready(trigger: EventTrigger): CompiledTrigger | undefined {
     const name = `${trigger.id}@${trigger.version}`;
-    const known = compiled.get(name);
+    const known = this.#compiled.get(name);
     if (known !== undefined) return known;
     const made = compileTrigger(trigger);
     if (!made.ok) return undefined;
-    if (compiled.size >= MOST_COMPILED) compiled.clear();
-    compiled.set(name, made.trigger);
+    keep(this.#compiled, name, made.trigger);
     return made.trigger;
-  };
+  }
+
+  /** I12: what cannot be fired, now and ever, is that trigger's problem, not that of the event or of other triggers. */
+  async #tryToFire(trigger: EventTrigger, ...match: Matched): Promise<void> {
+    try {
+      await this.#fire(trigger, ...match);
+    } catch (error) {
+      if (!AiepError.is(error) || mayBeRepeated(error)) throw error;
+      await this.#failing(trigger, `A run cannot be ordered: ${error.message}`);
+    }
+  }
 
   /** J1. */
-  const fire = async (
-    trigger: EventTrigger,
-    match: Extract<Match, { outcome: "fire" }>,
-    event: TriggerEvent,
-    { upstream, context }: JudgedEvent,
-  ): Promise<void> => {
+  async #fire(trigger: EventTrigger, ...[match, event, { upstream, context }]: Matched): Promise<void> {
+    const { fires, firing, eventTriggers, clock } = this.#deps;
     const key = `event:${trigger.id}:${digestOf(event)}`;
-    if ((await deps.fires.byKey(key)) !== undefined) return;
-    const now = deps.clock();
+    if ((await fires.byKey(key)) !== undefined) return;
+    const now = clock();
     const verdict = guardFire({
       triggerId: trigger.id,
       maxPerHour: trigger.maxPerHour,
       upstream: await upstream(),
-      firedInLastHour: await deps.eventTriggers.firesSince(trigger.id, new Date(now.getTime() - HOUR_MS)),
+      firedInLastHour: await eventTriggers.firesSince(trigger.id, new Date(now.getTime() - HOUR_MS)),
       now,
     });
-    const cause: Cause = {
-      id: newFireId(),
-      key,
-      kind: "event",
-      sourceId: trigger.id,
-      backfillId: null,
-      externalId: event.id,
-      groupId: trigger.groupId,
-      experimentId: trigger.experimentId,
-      versionName: trigger.versionName,
-      scheduledAt: null,
-      runDate: match.runDate ?? null,
-      parameters: match.parameters,
-      requestedBy: trigger.owner,
-      depth: verdict.ok ? verdict.depth : 0,
-      lineage: verdict.ok ? verdict.lineage : [],
-      createdAt: now,
-    };
-    if (verdict.ok) return void (await deps.firing.orderFire(cause, { context }));
+    const cause = causeOf(trigger, match, event, now);
+    if (verdict.ok) {
+      const { depth, lineage } = verdict;
+      await firing.orderFire({ ...cause, key, depth, lineage }, { context });
+      return;
+    }
     const skipped = { ...cause, key: `event:${trigger.id}:${verdict.skippedKey}` };
-    await deps.fires.create(skipFire(skipped, verdict, now), { context });
-  };
+    await fires.create(skipFire(skipped, verdict, now), { context });
+  }
 
-  const failing = async (trigger: EventTrigger, detail: string): Promise<void> => {
-    const now = deps.clock().getTime();
-    if (trigger.problem === detail || now - (told.get(trigger.id) ?? 0) < PROBLEM_EVERY_MS) return;
-    if (told.size >= MOST_COMPILED) told.clear();
-    told.set(trigger.id, now);
-    deps.log.warn({ trigger: trigger.id, detail }, "an event trigger cannot judge an event");
-    const experiment = await deps.experiments.get(trigger.experimentId);
+  async #failing(trigger: EventTrigger, detail: string): Promise<void> {
+    const { clock, log, experiments, eventTriggers } = this.#deps;
+    const now = clock().getTime();
+    const last = this.#told.get(trigger.id) ?? 0;
+    if (trigger.problem === detail || now - last < PROBLEM_EVERY_MS) return;
+    keep(this.#told, trigger.id, now);
+    log.warn({ trigger: trigger.id, detail }, "an event trigger cannot judge an event");
+    const experiment = await experiments.get(trigger.experimentId);
     try {
-      await deps.eventTriggers.save(foundFailing(trigger, detail), experiment?.name ?? "");
+      await eventTriggers.save(foundFailing(trigger, detail), experiment?.name ?? "");
     } catch (error) {
       // Somebody changed it meanwhile: what was wrong may be so no more.
       if (!AiepError.is(error, "VERSION_CONFLICT")) throw error;
     }
-  };
+  }
+}
 
-  /** I12: what cannot be fired, now and ever, is that trigger's problem, not that of the event or of other triggers. */
-  const refusedBy = (trigger: EventTrigger) => async (error: unknown) => {
-    if (!AiepError.is(error) || mayBeRepeated(error)) throw error;
-    await failing(trigger, `A run cannot be ordered: ${error.message}`);
-  };
+type Matched = [match: Extract<Match, { outcome: "fire" }>, event: TriggerEvent, judged: JudgedEvent];
 
+/** What is kept in memory is only ever a repetition saved. */
+function keep<Value>(memory: Map<string, Value>, name: string, value: Value): void {
+  if (memory.size >= MOST_KEPT) memory.clear();
+  memory.set(name, value);
+}
+
+function causeOf(
+  trigger: EventTrigger,
+  match: Matched[0],
+  event: TriggerEvent,
+  now: Date,
+): Omit<Cause, "key"> {
   return {
-    judge: async (judged) => {
-      const triggers = await activeFor(judged);
-      if (triggers.length === 0) return;
-      const event = judged.event();
-      for (const trigger of triggers) {
-        const rules = ready(trigger);
-        const match = rules === undefined ? UNREADABLE : matchTrigger(rules, event);
-        if (match.outcome === "fire") await fire(trigger, match, event, judged).catch(refusedBy(trigger));
-        if (match.outcome === "problem") await failing(trigger, match.detail);
-      }
-    },
+    id: newFireId(),
+    kind: "event",
+    sourceId: trigger.id,
+    backfillId: null,
+    externalId: event.id,
+    groupId: trigger.groupId,
+    experimentId: trigger.experimentId,
+    versionName: trigger.versionName,
+    scheduledAt: null,
+    runDate: match.runDate ?? null,
+    parameters: match.parameters,
+    requestedBy: trigger.owner,
+    depth: 0,
+    lineage: [],
+    createdAt: now,
   };
 }
 

@@ -9,7 +9,7 @@ export function createJudgedEventHandler({
   judge,
   lineage,
 }: {
-  readonly judge: EventJudge;
+  readonly judge: Pick<EventJudge, "judge">;
   readonly lineage: LineageStore;
 }): (message: EventMessage<(typeof TASK_EVENTS | typeof SCHEDULE_EVENTS)[number]>) => Promise<Effects> {
   return async (message) => {

@@ -37,7 +37,7 @@ export interface RunEventDeps {
   readonly waits: WaitStore;
   readonly lineage: LineageStore;
   readonly commits: Pick<CommitQueue, "commit">;
-  readonly judge: EventJudge;
+  readonly judge: Pick<EventJudge, "judge">;
   /** After the commit: something is new of it, or it has lines that are. Must not throw. */
   readonly changed: (fire: FireId) => void;
   /** It ended: what waits behind it may go. What fails is made up for by a sweep. */
