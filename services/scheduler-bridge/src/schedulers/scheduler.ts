@@ -8,6 +8,8 @@
  * A4 Unpublishing does not rely on `remote`: a step of publishing may have been done without anybody hearing of it. It looks for
  *    the project by its name and our mark in it, takes away what is ours, and only that; nothing there is done. In the same way
  *    publishing takes a project with our mark for its own: `created`.
+ * A5 A step that fails may have done a part of what it does, but for the first one of all, which is done or not. What is `taken` is
+ *    not ours, and what is `busy` was not touched.
  */
 import type { ExperimentId, GroupId, SchedulerKind } from "@aiep/contracts";
 import type { FailureKind, Remote } from "../domain/publication/index.ts";

@@ -39,14 +39,15 @@ type Act =
   | { readonly what: "begin"; readonly fate: Fate }
   | { readonly what: "wait"; readonly seconds: number };
 
-/** What becomes of a step: done; failed; or done without an answer. */
-type Fate = "done" | "lost" | FailureKind;
+/** What becomes of a step: done; done without an answer; done with a no; failed. */
+type Fate = "done" | "lost" | "spoilt" | FailureKind;
 
 const anyFate = fc.constantFrom<Fate>(
   "done",
   "done",
   "done",
   "lost",
+  "spoilt",
   "unavailable",
   "refused",
   "taken",
@@ -162,8 +163,10 @@ class Model {
   }
 
   perform(name: string, target: string, fate: Fate): Outcome {
-    if (fate !== "done" && fate !== "lost") return { kind: "failed", failure: fate, message: fate };
+    if (fate !== "done" && fate !== "lost" && fate !== "spoilt")
+      return { kind: "failed", failure: fate, message: fate };
     const outcome = this.does(name, target);
+    if (fate === "spoilt") return { kind: "failed", failure: "refused", message: "refused at the end" };
     if (fate === "done") return outcome;
     return { kind: "failed", failure: "unavailable", message: "the answer was lost" };
   }

@@ -103,7 +103,7 @@ describe("a first publish", () => {
     expect(brief(over)).toEqual({
       state: "Failed",
       reason: "scheduler_refused",
-      message: "At upload: It said refused. What had begun there was taken away.",
+      message: "At upload: It said refused. Nothing of it is left there.",
       standing: "settled",
     });
     expect(over.remote).toEqual({});

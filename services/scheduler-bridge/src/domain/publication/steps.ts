@@ -7,6 +7,7 @@ import {
   type Publication,
   type PublicationChange,
   type Remote,
+  type Standing,
   type Step,
 } from "./publication.ts";
 import * as words from "./words.ts";
@@ -172,7 +173,7 @@ function failed(
   const after: Publication = {
     ...publication,
     steps,
-    standing: failure === "unavailable" ? "unsure" : publication.standing,
+    standing: standingAfter(failure, publication.standing),
   };
   if (!again) return gaveUp(after, changedSteps, outcome, at);
   const delay = patience.delayMs(step.attempts);
@@ -187,6 +188,20 @@ function failed(
     },
     { event: "stepped", steps: changedSteps, at, by: null },
   );
+}
+
+/** A step asks several things, and may be refused the last of them; the first step is done whole or not at all (A5). */
+function standingAfter(failure: FailureKind, before: Standing): Standing {
+  switch (failure) {
+    case "unavailable":
+      return "unsure";
+    case "refused":
+    case "unauthorized":
+      return before === "settled" ? before : "unsure";
+    case "taken":
+    case "busy":
+      return before;
+  }
 }
 
 function mayPass(failure: FailureKind): boolean {

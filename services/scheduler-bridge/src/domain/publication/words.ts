@@ -22,7 +22,7 @@ export function nothingChanged(failure: string, live: Wanted | null): string {
 export function rolledBack(failure: string | null, live: Wanted | null): string {
   const now =
     live === null
-      ? "What had begun there was taken away."
+      ? "Nothing of it is left there."
       : `${live.versionName} was put back and stands there as before.`;
   return `${failure ?? ""} ${now}`.trimStart();
 }
