@@ -81,6 +81,7 @@ export {
   type HttpServerDeps,
 } from "./http/server.ts";
 export { type SseEvent, type SseOptions, type SseStream, sse } from "./http/sse.ts";
+export { answerCommands, contextOfCommand, mayBeRepeated } from "./inbox/answer-commands.ts";
 export {
   type CommandConsumerDeps,
   type CommandMessage,
@@ -95,7 +96,6 @@ export {
   type StoredMessage,
 } from "./inbox/consumer.ts";
 export { type DeadMessage, writeDeadLetter } from "./inbox/dead-letter.ts";
-export { mayBeRepeated, rejectCommand } from "./inbox/reject-command.ts";
 export {
   type RunServiceOptions,
   runService,

@@ -6,21 +6,18 @@
  * M2 What may succeed later is thrown and delivered again; what cannot succeed is refused. Nothing is dropped (D9).
  */
 import {
-  AiepError,
   type DataOf,
-  type GroupId,
-  groupId,
   publishWorkflow,
   type SCHEDULE_COMMANDS,
   scheduleRejected,
   type unpublishWorkflow,
 } from "@aiep/contracts";
 import {
+  answerCommands,
   type CommandMessage,
   type CommitQueue,
-  mayBeRepeated,
+  contextOfCommand,
   principalOf,
-  rejectCommand,
 } from "@aiep/service-kit";
 import { type PublicationDeps, publish, unpublishPublication } from "../operations/publications.ts";
 import type { OutboxAddress } from "../store/outbox.ts";
@@ -34,27 +31,20 @@ export interface CommandHandlerDeps {
 type ScheduleCommand = CommandMessage<(typeof SCHEDULE_COMMANDS)[number]>;
 
 export function createCommandHandler(deps: CommandHandlerDeps): (command: ScheduleCommand) => Promise<[]> {
-  return async (command) => {
-    try {
-      await perform(deps, command);
-    } catch (error) {
-      if (!AiepError.is(error) || mayBeRepeated(error)) throw error;
-      await reject(deps, command, error);
-    }
-    return [];
-  };
+  const { commits, address, operations } = deps;
+  return answerCommands({
+    commits,
+    address,
+    clock: operations.clock,
+    rejected: scheduleRejected,
+    perform: async (command: ScheduleCommand) => await perform(operations, command),
+    groupOf: async (command) => (await meantBy(operations, command))?.groupId,
+  });
 }
 
-async function perform({ operations }: CommandHandlerDeps, command: ScheduleCommand): Promise<void> {
-  const { envelope } = command;
+async function perform(operations: PublicationDeps, command: ScheduleCommand): Promise<void> {
   const principal = principalOf(operations.directory.current(), command.data.requested_by);
-  const options = {
-    context: {
-      correlationId: envelope.correlation_id ?? envelope.id,
-      causationId: envelope.id,
-      traceparent: envelope.traceparent,
-    },
-  };
+  const options = { context: contextOfCommand(command) };
   // The definition says which command it is; the compiler cannot tie it to the data.
   if (command.definition === publishWorkflow) {
     const { requested_by: _, ...body } = command.data as DataOf<typeof publishWorkflow>;
@@ -65,27 +55,8 @@ async function perform({ operations }: CommandHandlerDeps, command: ScheduleComm
   }
 }
 
-async function reject(deps: CommandHandlerDeps, command: ScheduleCommand, error: AiepError): Promise<void> {
-  const { operations, commits, address } = deps;
-  await rejectCommand(
-    { commits, address, now: operations.clock() },
-    {
-      definition: scheduleRejected,
-      envelope: command.envelope,
-      command: command.name,
-      groupId: await groupOf(deps, command),
-      requestedBy: command.data.requested_by,
-      error,
-    },
-  );
-}
-
-/** Of the experiment or publication that was meant; the subject needs one even when there is none. */
-async function groupOf({ operations }: CommandHandlerDeps, command: ScheduleCommand): Promise<GroupId> {
-  const known =
-    command.definition === publishWorkflow
-      ? await operations.experiments.get((command.data as DataOf<typeof publishWorkflow>).experiment_id)
-      : await operations.publications.get((command.data as DataOf<typeof unpublishWorkflow>).publication_id);
-  const parsed = groupId.safeParse(known?.groupId ?? command.envelope.group_id);
-  return parsed.success ? parsed.data : groupId.parse("unknown");
+async function meantBy({ experiments, publications }: PublicationDeps, command: ScheduleCommand) {
+  if (command.definition === publishWorkflow)
+    return await experiments.get((command.data as DataOf<typeof publishWorkflow>).experiment_id);
+  return await publications.get((command.data as DataOf<typeof unpublishWorkflow>).publication_id);
 }

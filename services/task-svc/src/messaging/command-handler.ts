@@ -6,24 +6,15 @@
  * M2 What may succeed later is thrown and delivered again; what cannot succeed is refused. Nothing is dropped (D9).
  */
 import { randomUUID } from "node:crypto";
+import { type DataOf, type stopTask, submitTask, type TASK_COMMANDS, taskRejected } from "@aiep/contracts";
 import {
-  AiepError,
-  type DataOf,
-  type GroupId,
-  groupId,
-  type stopTask,
-  submitTask,
-  type TASK_COMMANDS,
-  taskRejected,
-} from "@aiep/contracts";
-import {
+  answerCommands,
   type CommandMessage,
   type CommitQueue,
+  contextOfCommand,
   type DirectorySource,
-  mayBeRepeated,
   type Principal,
   principalOf,
-  rejectCommand,
 } from "@aiep/service-kit";
 import { stopTask as stop } from "../operations/stop-task.ts";
 import { type SubmitDeps, submitTask as submit } from "../operations/submit-task.ts";
@@ -44,25 +35,21 @@ export interface CommandHandlerDeps {
 export type TaskCommand = CommandMessage<(typeof TASK_COMMANDS)[number]>;
 
 export function createCommandHandler(deps: CommandHandlerDeps): (command: TaskCommand) => Promise<[]> {
-  return async (command) => {
-    try {
-      await perform(deps, command);
-    } catch (error) {
-      if (!AiepError.is(error) || mayBeRepeated(error)) throw error;
-      await reject(deps, command, error);
-    }
-    return [];
-  };
+  const { commits, address, clock } = deps;
+  return answerCommands({
+    commits,
+    address,
+    clock,
+    rejected: taskRejected,
+    perform: async (command: TaskCommand) => await perform(deps, command),
+    groupOf: (command) => groupOf(deps, command),
+  });
 }
 
 async function perform(deps: CommandHandlerDeps, command: TaskCommand): Promise<void> {
   const { envelope } = command;
   const principal = principalOf(deps.directory.current(), command.data.requested_by);
-  const context = {
-    correlationId: envelope.correlation_id ?? envelope.id,
-    causationId: envelope.id,
-    traceparent: envelope.traceparent,
-  };
+  const context = contextOfCommand(command);
   if (command.definition === submitTask) {
     // The definition says which command it is; the compiler cannot tie it to the data.
     const { requested_by: _, ...body } = command.data as DataOf<typeof submitTask>;
@@ -76,28 +63,13 @@ async function perform(deps: CommandHandlerDeps, command: TaskCommand): Promise<
   }
 }
 
-async function reject(deps: CommandHandlerDeps, command: TaskCommand, error: AiepError): Promise<void> {
-  await rejectCommand(
-    { ...deps, now: deps.clock() },
-    {
-      definition: taskRejected,
-      envelope: command.envelope,
-      command: command.name,
-      groupId: groupOf(deps, command),
-      requestedBy: command.data.requested_by,
-      error,
-    },
-  );
-}
-
-/** The group the caller meant, or else their only one; the subject needs one even when there is none. */
-function groupOf(deps: CommandHandlerDeps, command: TaskCommand): GroupId {
+/** The group the caller meant, or else their only one. */
+function groupOf(deps: CommandHandlerDeps, command: TaskCommand): string | undefined {
   const asked =
     command.definition === submitTask
       ? (command.data as DataOf<typeof submitTask>).task_config.metadata.group_id
       : undefined;
-  const parsed = groupId.safeParse(asked ?? command.envelope.group_id ?? onlyGroup(deps, command));
-  return parsed.success ? parsed.data : groupId.parse("unknown");
+  return asked ?? command.envelope.group_id ?? onlyGroup(deps, command);
 }
 
 function onlyGroup({ directory }: CommandHandlerDeps, command: TaskCommand): string | undefined {

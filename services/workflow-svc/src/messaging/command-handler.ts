@@ -5,22 +5,13 @@
  *    Handled again, it changes nothing more: the run's id and the rejection's version follow from the command's id (I2).
  * M2 What may succeed later is thrown and delivered again; what cannot succeed is refused. Nothing is dropped (D9).
  */
+import { type cancelRun, type DataOf, runRejected, startRun, type WORKFLOW_COMMANDS } from "@aiep/contracts";
 import {
-  AiepError,
-  type cancelRun,
-  type DataOf,
-  type GroupId,
-  groupId,
-  runRejected,
-  startRun,
-  type WORKFLOW_COMMANDS,
-} from "@aiep/contracts";
-import {
+  answerCommands,
   type CommandMessage,
   type CommitQueue,
-  mayBeRepeated,
+  contextOfCommand,
   principalOf,
-  rejectCommand,
 } from "@aiep/service-kit";
 import type { OperationDeps } from "../operations/deps.ts";
 import { cancelRun as cancel } from "../operations/runs.ts";
@@ -35,57 +26,33 @@ export interface CommandHandlerDeps {
 type WorkflowCommand = CommandMessage<(typeof WORKFLOW_COMMANDS)[number]>;
 
 export function createCommandHandler(deps: CommandHandlerDeps): (command: WorkflowCommand) => Promise<[]> {
-  return async (command) => {
-    try {
-      await perform(deps, command);
-    } catch (error) {
-      if (!AiepError.is(error) || mayBeRepeated(error)) throw error;
-      await reject(deps, command, error);
-    }
-    return [];
-  };
+  const { commits, address, operations } = deps;
+  return answerCommands({
+    commits,
+    address,
+    clock: operations.clock,
+    rejected: runRejected,
+    perform: async (command: WorkflowCommand) => await perform(operations, command),
+    groupOf: async (command) => await groupOf(operations, command),
+  });
 }
 
-async function perform({ operations }: CommandHandlerDeps, command: WorkflowCommand): Promise<void> {
-  const { envelope } = command;
+async function perform(operations: OperationDeps, command: WorkflowCommand): Promise<void> {
   const principal = principalOf(operations.directory.current(), command.data.requested_by);
   // The definition says which command it is; the compiler cannot tie it to the data.
   if (command.definition === startRun) {
     const { experiment_id, origin, requested_by: _, ...order } = command.data as DataOf<typeof startRun>;
-    await start(operations, principal, experiment_id, order, {
-      correlationId: envelope.correlation_id ?? envelope.id,
-      causationId: envelope.id,
-      traceparent: envelope.traceparent,
-      commandId: envelope.id,
-      origin,
-    });
+    const options = { ...contextOfCommand(command), commandId: command.envelope.id, origin };
+    await start(operations, principal, experiment_id, order, options);
   } else {
     const { run_id, reason } = command.data as DataOf<typeof cancelRun>;
     await cancel(operations, principal, run_id, reason);
   }
 }
 
-async function reject(deps: CommandHandlerDeps, command: WorkflowCommand, error: AiepError): Promise<void> {
-  const { operations, commits, address } = deps;
-  await rejectCommand(
-    { commits, address, now: operations.clock() },
-    {
-      definition: runRejected,
-      envelope: command.envelope,
-      command: command.name,
-      groupId: await groupOf(deps, command),
-      requestedBy: command.data.requested_by,
-      error,
-    },
-  );
-}
-
-/** Of the experiment or run that was meant; the subject needs one even when there is none. */
-async function groupOf({ operations }: CommandHandlerDeps, command: WorkflowCommand): Promise<GroupId> {
-  const known =
-    command.definition === startRun
-      ? (await operations.experiments.get((command.data as DataOf<typeof startRun>).experiment_id))?.groupId
-      : (await operations.runs.get((command.data as DataOf<typeof cancelRun>).run_id))?.facts.groupId;
-  const parsed = groupId.safeParse(known ?? command.envelope.group_id);
-  return parsed.success ? parsed.data : groupId.parse("unknown");
+/** Of the experiment or run that was meant. */
+async function groupOf({ experiments, runs }: OperationDeps, command: WorkflowCommand) {
+  if (command.definition === startRun)
+    return (await experiments.get((command.data as DataOf<typeof startRun>).experiment_id))?.groupId;
+  return (await runs.get((command.data as DataOf<typeof cancelRun>).run_id))?.facts.groupId;
 }
