@@ -9,10 +9,17 @@ import {
   type GroupId,
   type ScheduleId,
 } from "@aiep/contracts";
-import { fromJson, newOutboxRecord, outboxInsert, type Sql, type SqlValue } from "@aiep/service-kit";
+import {
+  fromJson,
+  insertRow,
+  newOutboxRecord,
+  outboxInsert,
+  type Sql,
+  type SqlValue,
+  updateRow,
+} from "@aiep/service-kit";
 import type { Backfill, BackfillChange, Progress } from "../domain/backfill.ts";
 import type { Writing } from "./fire-rows.ts";
-import { insertRow, updateRow } from "./insert-row.ts";
 
 const BACKFILL_AGGREGATE = "backfill";
 

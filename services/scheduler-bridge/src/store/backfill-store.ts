@@ -3,16 +3,15 @@ import type { BackfillId, FireState, ScheduleId } from "@aiep/contracts";
 import {
   allOf,
   type CommitQueue,
-  compare,
-  decodeCursor,
   equal,
+  type ListedPage,
   oneOf,
   type PageQuery,
-  pageOf,
+  pageOfRows,
+  rowsByPrefix,
   type Sql,
   type SqlExecutor,
   type SqlPool,
-  startsWith,
   type VisibleGroups,
 } from "@aiep/service-kit";
 import type { Backfill, BackfillChange, Progress } from "../domain/backfill.ts";
@@ -85,28 +84,20 @@ export class BackfillStore {
   }
 
   async findByPrefix(prefix: string, groups: VisibleGroups, limit: number) {
-    if (groups !== "all" && groups.length === 0) return [];
-    const where = allOf([
-      ...startsWith("id", prefix),
-      ...oneOf("group_id", groups === "all" ? undefined : groups),
-    ]);
-    return await this.#deps.pool.query<{ id: BackfillId; state: string }>(
-      `SELECT id, state FROM backfills WHERE ${where.text} ORDER BY seq DESC LIMIT ?`,
-      [...where.values, limit],
+    const list = { table: "backfills", columns: "id, state" };
+    return await rowsByPrefix<{ id: BackfillId; state: string }>(
+      this.#deps.pool,
+      list,
+      prefix,
+      groups,
+      limit,
     );
   }
 
-  async list(
-    schedule: ScheduleId,
-    page: PageQuery,
-  ): Promise<{ readonly items: readonly Backfill[]; readonly nextCursor: string | null }> {
+  async list(schedule: ScheduleId, page: PageQuery): Promise<ListedPage<Backfill>> {
+    const list = { select: "SELECT * FROM backfills", where: equal("schedule_id", schedule) };
     const query = { ...page, schedule };
-    const where = allOf([...equal("schedule_id", schedule), ...compare("seq <", decodeCursor(query))]);
-    const rows = await this.#deps.pool.query<BackfillRow>(
-      `SELECT * FROM backfills WHERE ${where.text} ORDER BY seq DESC LIMIT ?`,
-      [...where.values, page.limit + 1],
-    );
-    const { items, nextCursor } = pageOf(rows, query);
+    const { items, nextCursor } = await pageOfRows<BackfillRow>(this.#deps.pool, list, query, "all");
     return { items: items.map(backfillOf), nextCursor };
   }
 }

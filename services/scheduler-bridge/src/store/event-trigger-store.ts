@@ -11,25 +11,21 @@ import {
   type GroupId,
 } from "@aiep/contracts";
 import {
-  allOf,
   type CommitQueue,
-  compare,
   DuplicateKeyError,
-  decodeCursor,
   equal,
   fromJson,
-  groupsAmong,
+  type ListedPage,
   newOutboxRecord,
-  oneOf,
   outboxInsert,
   type PageQuery,
-  pageOf,
+  pageOfRows,
   randomHex,
+  rowsByPrefix,
   type Sql,
   type SqlPool,
   type SqlValue,
   sql,
-  startsWith,
   type VisibleGroups,
 } from "@aiep/service-kit";
 import type { EventTrigger, EventTriggerChange } from "../domain/event-trigger/index.ts";
@@ -109,10 +105,7 @@ export class EventTriggerStore {
   }
 
   async get(id: EventTriggerId): Promise<NamedTrigger | undefined> {
-    const [row] = await this.#deps.pool.query<Row & { readonly experiment_name: string | null }>(
-      `${NAMED} WHERE t.id = ? AND t.deleted = 0`,
-      [id],
-    );
+    const [row] = await this.#deps.pool.query<NamedRow>(`${NAMED} WHERE t.id = ? AND t.deleted = 0`, [id]);
     return row && namedOf(row);
   }
 
@@ -135,36 +128,21 @@ export class EventTriggerStore {
   }
 
   async findByPrefix(prefix: string, groups: VisibleGroups, limit: number) {
-    if (groups !== "all" && groups.length === 0) return [];
-    const where = allOf([
-      sql("deleted = 0"),
-      ...startsWith("id", prefix),
-      ...oneOf("group_id", groups === "all" ? undefined : groups),
-    ]);
-    return await this.#deps.pool.query<{ id: EventTriggerId; name: string }>(
-      `SELECT id, name FROM event_triggers WHERE ${where.text} ORDER BY seq DESC LIMIT ?`,
-      [...where.values, limit],
+    const list = { table: "event_triggers", columns: "id, name", where: "deleted = 0" };
+    return await rowsByPrefix<{ id: EventTriggerId; name: string }>(
+      this.#deps.pool,
+      list,
+      prefix,
+      groups,
+      limit,
     );
   }
 
   /** Newest first. */
-  async list(
-    query: EventTriggerQuery,
-    groups: VisibleGroups,
-  ): Promise<{ readonly items: readonly NamedTrigger[]; readonly nextCursor: string | null }> {
-    const visible = groupsAmong(query.group_id, groups);
-    if (visible?.length === 0) return { items: [], nextCursor: null };
-    const where = allOf([
-      sql("t.deleted = 0"),
-      ...oneOf("t.group_id", visible),
-      ...equal("t.experiment_id", query.experiment_id),
-      ...compare("t.seq <", decodeCursor(query)),
-    ]);
-    const rows = await this.#deps.pool.query<Row & { readonly experiment_name: string | null }>(
-      `${NAMED} WHERE ${where.text} ORDER BY t.seq DESC LIMIT ?`,
-      [...where.values, query.limit + 1],
-    );
-    const { items, nextCursor } = pageOf(rows, query);
+  async list(query: EventTriggerQuery, groups: VisibleGroups): Promise<ListedPage<NamedTrigger>> {
+    const where = [sql("t.deleted = 0"), ...equal("t.experiment_id", query.experiment_id)];
+    const list = { select: NAMED, alias: "t.", where };
+    const { items, nextCursor } = await pageOfRows<NamedRow>(this.#deps.pool, list, query, groups);
     return { items: items.map(namedOf), nextCursor };
   }
 
@@ -195,7 +173,9 @@ export class EventTriggerStore {
 const NAMED =
   "SELECT t.*, e.name AS experiment_name FROM event_triggers t LEFT JOIN experiments e ON e.id = t.experiment_id";
 
-const namedOf = (row: Row & { readonly experiment_name: string | null }): NamedTrigger => ({
+type NamedRow = Row & { readonly experiment_name: string | null };
+
+const namedOf = (row: NamedRow): NamedTrigger => ({
   trigger: triggerOf(row),
   experimentName: row.experiment_name ?? "",
 });

@@ -18,12 +18,14 @@ import {
 } from "@aiep/contracts";
 import {
   fromJson,
+  insertRow,
   newOutboxCommand,
   newOutboxRecord,
   outboxInsert,
   type Sql,
   type SqlValue,
   sql,
+  updateRow,
 } from "@aiep/service-kit";
 import { cancelCommandId, type Fire, type FireChange, originOf, startCommandId } from "../domain/fire.ts";
 import type { ChangeContext, OutboxAddress } from "./outbox.ts";
@@ -145,21 +147,11 @@ function insertFire(fire: Fire): Sql {
     created_at: fire.createdAt,
     ...changing(fire),
   };
-  const names = Object.keys(columns);
-  return sql(
-    `INSERT INTO fires (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`,
-    Object.values(columns),
-  );
+  return insertRow("fires", columns);
 }
 
 function updateFire(fire: Fire): Sql {
-  const columns = changing(fire);
-  const assignments = Object.keys(columns).map((name) => `${name} = ?`);
-  return sql(`UPDATE fires SET ${assignments.join(", ")} WHERE id = ? AND version = ?`, [
-    ...Object.values(columns),
-    fire.id,
-    fire.version - 1,
-  ]);
+  return updateRow("fires", fire.id, changing(fire), { version: fire.version - 1 });
 }
 
 /** The run of a fire, so that what it causes in turn is known as its. */

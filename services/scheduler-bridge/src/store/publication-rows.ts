@@ -18,12 +18,14 @@ import {
 } from "@aiep/contracts";
 import {
   fromJson,
+  insertRow,
   newOutboxRecord,
   outboxInsert,
   rowsOf,
   type Sql,
   type SqlValue,
   sql,
+  updateRow,
 } from "@aiep/service-kit";
 import type {
   PlacedStep,
@@ -36,7 +38,6 @@ import type {
   Wanted,
 } from "../domain/publication/index.ts";
 import type { Writing } from "./fire-rows.ts";
-import { insertRow, updateRow } from "./insert-row.ts";
 
 export const PUBLICATION_AGGREGATE = "publication";
 /** How long an earlier secret is valid beside the one that stands there. */

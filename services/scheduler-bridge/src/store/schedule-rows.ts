@@ -13,10 +13,17 @@ import {
   scheduleResumed,
   scheduleUpdated,
 } from "@aiep/contracts";
-import { fromJson, newOutboxRecord, outboxInsert, type Sql, type SqlValue } from "@aiep/service-kit";
+import {
+  fromJson,
+  insertRow,
+  newOutboxRecord,
+  outboxInsert,
+  type Sql,
+  type SqlValue,
+  updateRow,
+} from "@aiep/service-kit";
 import type { Schedule, ScheduleChange } from "../domain/schedule.ts";
 import type { Writing } from "./fire-rows.ts";
-import { insertRow, updateRow } from "./insert-row.ts";
 
 const SCHEDULE_AGGREGATE = "schedule";
 

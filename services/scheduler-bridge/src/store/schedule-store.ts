@@ -1,20 +1,16 @@
 /** Schedules in the database. What changes one that is there holds its row (turns.ts). */
 import type { ExperimentId, GroupId, PublicationId, ScheduleId } from "@aiep/contracts";
 import {
-  allOf,
   type CommitQueue,
-  compare,
-  decodeCursor,
   equal,
-  groupsAmong,
-  oneOf,
+  type ListedPage,
   type PageQuery,
-  pageOf,
+  pageOfRows,
+  rowsByPrefix,
   type Sql,
   type SqlExecutor,
   type SqlPool,
   sql,
-  startsWith,
   type VisibleGroups,
 } from "@aiep/service-kit";
 import type { Schedule, ScheduleChange } from "../domain/schedule.ts";
@@ -108,36 +104,18 @@ export class ScheduleStore {
   }
 
   async findByPrefix(prefix: string, groups: VisibleGroups, limit: number) {
-    if (groups !== "all" && groups.length === 0) return [];
-    const where = allOf([
-      sql("deleted = 0"),
-      ...startsWith("id", prefix),
-      ...oneOf("group_id", groups === "all" ? undefined : groups),
-    ]);
-    return await this.#deps.pool.query<{ id: ScheduleId; name: string }>(
-      `SELECT id, name FROM schedules WHERE ${where.text} ORDER BY seq DESC LIMIT ?`,
-      [...where.values, limit],
-    );
+    const list = { table: "schedules", columns: "id, name", where: "deleted = 0" };
+    return await rowsByPrefix<{ id: ScheduleId; name: string }>(this.#deps.pool, list, prefix, groups, limit);
   }
 
-  async list(
-    query: ScheduleQuery,
-    groups: VisibleGroups,
-  ): Promise<{ readonly items: readonly Schedule[]; readonly nextCursor: string | null }> {
-    const visible = groupsAmong(query.group_id, groups);
-    if (visible?.length === 0) return { items: [], nextCursor: null };
-    const where = allOf([
+  async list(query: ScheduleQuery, groups: VisibleGroups): Promise<ListedPage<Schedule>> {
+    const where = [
       sql("s.deleted = 0"),
-      ...oneOf("s.group_id", visible),
       ...equal("s.experiment_id", query.experiment_id),
       ...equal("s.paused", query.paused),
-      ...compare("s.seq <", decodeCursor(query)),
-    ]);
-    const rows = await this.#deps.pool.query<ScheduleRow>(
-      `${SELECT} WHERE ${where.text} ORDER BY s.seq DESC LIMIT ?`,
-      [...where.values, query.limit + 1],
-    );
-    const { items, nextCursor } = pageOf(rows, query);
+    ];
+    const list = { select: SELECT, alias: "s.", where };
+    const { items, nextCursor } = await pageOfRows<ScheduleRow>(this.#deps.pool, list, query, groups);
     return { items: items.map(scheduleOf), nextCursor };
   }
 

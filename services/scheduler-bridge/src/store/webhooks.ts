@@ -9,13 +9,11 @@ import {
   type PublicationState,
 } from "@aiep/contracts";
 import {
-  allOf,
-  compare,
   DuplicateKeyError,
-  decodeCursor,
   equal,
+  type ListedPage,
   type PageQuery,
-  pageOf,
+  pageOfRows,
   type Sql,
   type SqlPool,
   sql,
@@ -152,16 +150,9 @@ export class WebhookStore {
   /** Newest first. */
   async deliveries(
     query: PageQuery & { readonly publication_id?: PublicationId | undefined },
-  ): Promise<{ readonly items: readonly StoredDelivery[]; readonly nextCursor: string | null }> {
-    const where = allOf([
-      ...equal("publication_id", query.publication_id),
-      ...compare("seq <", decodeCursor(query)),
-    ]);
-    const rows = await this.#pool.query<DeliveryRow>(
-      `SELECT * FROM deliveries WHERE ${where.text} ORDER BY seq DESC LIMIT ?`,
-      [...where.values, query.limit + 1],
-    );
-    const { items, nextCursor } = pageOf(rows, query);
+  ): Promise<ListedPage<StoredDelivery>> {
+    const list = { select: "SELECT * FROM deliveries", where: equal("publication_id", query.publication_id) };
+    const { items, nextCursor } = await pageOfRows<DeliveryRow>(this.#pool, list, query, "all");
     return { items: items.map(deliveryOf), nextCursor };
   }
 
