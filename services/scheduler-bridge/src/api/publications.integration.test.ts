@@ -277,6 +277,41 @@ describe("schedulers", () => {
   });
 });
 
+describe("a WTSS that is not there", () => {
+  it("refuses crons that it could not take, waits with what it was asked, and says why", async () => {
+    await using other = await layBridgeGround();
+    await using replica = await other.start({
+      AIEP_WTSS_URL: "http://127.0.0.1:9",
+      AIEP_WTSS_USER: "aiep",
+      AIEP_WTSS_PASSWORD: "not-told",
+    });
+    const id = await other.experiment();
+    await waitFor("the version is known", async () => {
+      const rows = await other.pool.query("SELECT 1 FROM experiment_versions WHERE experiment_id = ?", [id]);
+      return rows.length === 1;
+    });
+    for (const settings of [{ cron: "0 0 1 * 1" }, { cron: "0 1 * * *", time_zone: "Europe/Berlin" }]) {
+      const refused = await replica.refused("publish", { body: { experiment_id: id, ...settings } });
+      expect(refused).toMatchObject({ code: "CRON_INVALID", errors: [{ pointer: "/cron" }] });
+    }
+    const { body: accepted } = await replica.ok("publish", { body: { experiment_id: id } });
+    const params = { publication_id: accepted.id };
+    const waiting = await waitFor("it waits", async () => {
+      const { body: now } = await replica.ok("getPublication", { params });
+      return now.reason === "scheduler_unavailable" ? now : undefined;
+    });
+    expect(waiting).toMatchObject({
+      state: "Publishing",
+      message: expect.stringMatching(/^At log_in: .* It is tried again\.$/),
+    });
+    expect(waiting.steps[0]).toMatchObject({ name: "log_in", state: "Retrying" });
+    const { items } = (await replica.ok("listSchedulers")).body;
+    expect(items[0]).toMatchObject({ kind: "wtss", configured: true, checks: [{ ok: false }] });
+    const history = await replica.ok("getPublicationHistory", { params });
+    expect(history.text).not.toContain("not-told");
+  });
+});
+
 describe("commands", () => {
   const send = async (definition: Parameters<typeof commandMessage>[0]["definition"], data: object) => {
     const id = randomUUID();

@@ -145,7 +145,11 @@ describe.skipIf(!existsSync(loadConfig().wtssServer))("publications in WTSS", ()
     run({ timeoutMs: 300 });
     await server.pause();
     const publication = await ground.publish();
-    await waitsFor(publication, "scheduler_unavailable").finally(async () => await server.resume());
+    try {
+      await waitsFor(publication, "scheduler_unavailable");
+    } finally {
+      await server.resume();
+    }
     expect(await stands(await ground.atRest(publication))).toBe("0 30 2 * * ?");
   });
 

@@ -220,6 +220,18 @@ describe("a publisher that stops or is doubled", () => {
     expect((await get(broken)).state).toBe("Publishing");
   });
 
+  it("I12: a scheduler that never answers does not stop publications to another", async () => {
+    await ground.stop();
+    const silent = new FakeScheduler();
+    silent.script("log_in", ...Array.from({ length: 100 }, () => "hang" as const));
+    run({ scheduler: (kind) => (kind === "wtss" ? silent : scheduler) });
+    const waiting = await Promise.all(Array.from({ length: 10 }, async () => await publish()));
+    await waitFor("all places are taken", () => silent.begun.length === 8);
+    const other = await ground.publish({ scheduler: "local" });
+    expect(await atRest(other)).toMatchObject({ state: "Published" });
+    for (const each of waiting) expect((await get(each)).state).toBe("Publishing");
+  });
+
   it("of a scheduler that is configured no more fails, and says what to do", async () => {
     await ground.stop();
     run({ scheduler: () => undefined });

@@ -4,7 +4,8 @@
  * B1 What is to be done stands in the database alone: a publisher that was killed is gone on from its last commit, and the step
  *    under way is done again (domain/publication, U2). B2 One publication, one step at a time; several publications side by side.
  * B3 A step is bounded in time, and what it ends with after this replica lost the lead is dropped: whoever leads does it again.
- * B4 A publication that cannot be worked on rests for a while, the others go on (I12). B5 Sleeps until the earliest next step,
+ * B4 A publication that cannot be worked on rests for a while, the others go on; schedulers do not wait for each other (I12).
+ * B5 Sleeps until the earliest next step,
  *    woken by orders; a wake that was lost costs `lookAgainMs`.
  */
 import type { PublicationId, SchedulerKind } from "@aiep/contracts";
@@ -59,6 +60,7 @@ const PATIENCE: Patience = {
   giveUpMs: 30 * 60_000,
   delayMs: (attempts) => backoffMs(attempts, BACKOFF),
 };
+/** With one scheduler. */
 const AT_ONCE = 8;
 const LOOKED_AT = 100;
 const REST_MS = 5_000;
@@ -78,7 +80,7 @@ class Term {
   readonly #deps: PublisherDeps;
   readonly #wake: WakeUp;
   readonly #signal: AbortSignal;
-  readonly #limit: Limiter = createLimiter(AT_ONCE);
+  readonly #limits = new Map<SchedulerKind, Limiter>();
   readonly #inHand = new Map<PublicationId, Promise<void>>();
 
   constructor(deps: PublisherDeps, wake: WakeUp, signal: AbortSignal) {
@@ -89,9 +91,19 @@ class Term {
 
   async run(): Promise<void> {
     try {
-      while (!this.#signal.aborted) await this.#wake.wait(await this.#look(), this.#signal);
+      while (!this.#signal.aborted) await this.#wake.wait(await this.#lookOrRest(), this.#signal);
     } finally {
       await Promise.all(this.#inHand.values());
+    }
+  }
+
+  /** What is in hand goes on, also while nobody can look for more. */
+  async #lookOrRest(): Promise<number> {
+    try {
+      return await this.#look();
+    } catch (err) {
+      this.#deps.log.warn({ err }, "publications could not be looked at; trying again");
+      return REST_MS;
     }
   }
 
@@ -101,15 +113,21 @@ class Term {
     const pending = await publications.pending(LOOKED_AT + this.#inHand.size);
     const now = clock();
     const free = pending.filter(({ id }) => !this.#inHand.has(id));
-    for (const { id, at } of free) if (at <= now) this.#take(id);
+    for (const { id, scheduler, at } of free) if (at <= now) this.#take(id, this.#limitOf(scheduler));
     const next = free.find(({ at }) => at > now);
     return next === undefined ? lookAgainMs : Math.min(lookAgainMs, next.at.getTime() - now.getTime());
   }
 
-  #take(id: PublicationId): void {
+  #limitOf(scheduler: SchedulerKind): Limiter {
+    const limit = this.#limits.get(scheduler) ?? createLimiter(AT_ONCE);
+    this.#limits.set(scheduler, limit);
+    return limit;
+  }
+
+  #take(id: PublicationId, limit: Limiter): void {
     const work = async (): Promise<void> => {
       try {
-        await this.#limit(async () => await this.#workOn(id), this.#signal);
+        await limit(async () => await this.#workOn(id), this.#signal);
       } catch (err) {
         if (this.#signal.aborted) return;
         this.#deps.log.error(

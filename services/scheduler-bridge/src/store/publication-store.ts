@@ -57,6 +57,13 @@ export interface PublicationQuery extends PageQuery {
   readonly state?: readonly PublicationState[] | undefined;
 }
 
+export interface PendingPublication {
+  readonly id: PublicationId;
+  readonly scheduler: SchedulerKind;
+  /** When its next step is due. */
+  readonly at: Date;
+}
+
 /** Of its newest events; each tells the whole. */
 const MAX_HISTORY = 1000;
 
@@ -141,9 +148,9 @@ export class PublicationStore {
   }
 
   /** What has a step to do, earliest first. */
-  async pending(limit: number): Promise<readonly { readonly id: PublicationId; readonly at: Date }[]> {
-    return await this.#deps.pool.query<{ id: PublicationId; at: Date }>(
-      `SELECT id, next_attempt_at AS at FROM publications WHERE next_attempt_at IS NOT NULL
+  async pending(limit: number): Promise<readonly PendingPublication[]> {
+    return await this.#deps.pool.query<PendingPublication>(
+      `SELECT id, scheduler, next_attempt_at AS at FROM publications WHERE next_attempt_at IS NOT NULL
        ORDER BY next_attempt_at LIMIT ?`,
       [limit],
     );

@@ -1,4 +1,5 @@
 /** Publications: see publication.ts for what they are. */
+export { abandon } from "./endings.ts";
 export { firstPublish, publishAgain, rotateSecret, unpublish } from "./order.ts";
 export {
   type FailureKind,
@@ -14,7 +15,6 @@ export {
   type Wanted,
 } from "./publication.ts";
 export {
-  abandon,
   begin,
   dutyOf,
   finish,

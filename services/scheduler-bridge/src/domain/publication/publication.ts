@@ -1,6 +1,7 @@
 /**
  * A publication (D25, D26): what is wanted in a scheduler, what is known to stand there, and the steps from one to the other.
- * Pure. order.ts: what people ask for; steps.ts: what is to be done next, and what a step's outcome makes of it.
+ * Pure. order.ts: what people ask for; steps.ts: what is to be done next, and what a step's outcome makes of it; endings.ts: how
+ * it comes to rest; words.ts: what people read of that.
  *
  * U1 At most one step is Running, whatever arrives meanwhile: a newer order begins when the step under way has its outcome.
  * U2 A step is marked Running before it is done. Found Running by whoever did not begin it, nobody knows its outcome: it is
