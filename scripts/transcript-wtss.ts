@@ -40,9 +40,11 @@ const CHAPTERS: readonly Chapter[] = [
     text: "By hand there, as a person would in its pages; here over its HTTP API. The execution's log is the scheduler's own.",
     commands: [
       'wtss() { curl -sS "$WTSS_URL/executor" -d username="$WTSS_USER" -d userpwd="$WTSS_PASSWORD" "$@"; }',
-      'wtss_ended() { until wtss -d ajax=fetchexecflow -d execid=$1 | grep -oE \'"status": ?"(SUCCEEDED|FAILED|KILLED)"\' | head -1; do sleep 1; done; }',
-      'wtss_log() { sleep 2; wtss -d ajax=fetchExecJobLogs -d execid=$1 -d jobId=$project -d offset=0 -d length=60000 -d logType= -d taskAnalysisFlag=1 | node -p \'JSON.parse(require("fs").readFileSync(0, "utf8")).data\'; }',
-      "execution=$(wtss -d ajax=executeFlow -d project=$project -d flow=$project | grep -oE '[0-9]+' | tail -1)",
+      "json() { node -p \"JSON.parse(fs.readFileSync(0, 'utf8'))$1\"; }",
+      "wtss_status() { wtss -d ajax=fetchexecflow -d execid=$1 | json .status; }",
+      "wtss_ended() { until wtss_status $1 | grep -E 'SUCCEEDED|FAILED|KILLED'; do sleep 1; done; }",
+      String.raw`wtss_log() { sleep 2; wtss -d ajax=fetchExecJobLogs -d execid=$1 -d jobId=$project -d offset=0 -d length=60000 -d logType= | json '.data.replace(/&#(\d+);/g, (_, unit) => String.fromCharCode(unit)).replace(/&mdash;/g, "—").replace(/&amp;/g, "&")'; }`,
+      "execution=$(wtss -d ajax=executeFlow -d project=$project -d flow=$project | json .execid)",
       "wtss_ended $execution",
       "wtss_log $execution",
     ],
@@ -58,14 +60,19 @@ const CHAPTERS: readonly Chapter[] = [
   },
   {
     title: "Killed there",
-    text: "A second execution, killed in the scheduler while its run is at work.",
+    text: "A longer workflow, killed in the scheduler while its run is at work: the run is cancelled, and says why.",
     commands: [
-      "execution=$(wtss -d ajax=executeFlow -d project=$project -d flow=$project | grep -oE '[0-9]+' | tail -1)",
-      "until aiepctl workflow runs list --external-id $execution.0 -o json | grep -q '\"Running\"'; do sleep 0.5; done",
+      "long=$(echo 'nodes: [{ id: hold, name: hold, kind: wait, manifest: { for: 10m } }]' | aiepctl workflow import - --name 长流程 -q)",
+      "aiepctl workflow save-as $long",
+      "aiepctl workflow publish $long",
+      "project=$(aiepctl workflow publish-status $long -o jsonpath='{.project}')",
+      "execution=$(wtss -d ajax=executeFlow -d project=$project -d flow=$project | json .execid)",
+      'until aiepctl workflow runs list --external-id $execution.0 -o json | grep \'"state": "Running"\'; do sleep 0.5; done',
       "wtss -d ajax=cancelFlow -d execid=$execution; echo",
       "wtss_ended $execution",
       'until aiepctl workflow runs list --external-id $execution.0 -o json | grep \'"state": "Cancelled"\'; do sleep 0.5; done',
       "aiepctl workflow runs list --external-id $execution.0 -o json | grep '\"message\"'",
+      "aiepctl workflow unpublish $long",
     ],
   },
   {
@@ -73,7 +80,7 @@ const CHAPTERS: readonly Chapter[] = [
     text: "An update of what is published: now with a cron, every 30 seconds, in Quartz's form. Then it is taken away.",
     commands: [
       "aiepctl workflow publish $id --cron '0/30 * * * * ?'",
-      "until [ $(aiepctl workflow runs list --origin trigger --state Succeeded -q | wc -l) -ge 2 ]; do sleep 1; done",
+      "until [ $(aiepctl workflow runs list --origin trigger --state Succeeded -q | wc -l) -ge 3 ]; do sleep 1; done",
       "aiepctl workflow unpublish $id",
       "aiepctl workflow runs list --origin trigger",
     ],
@@ -137,6 +144,7 @@ async function typed(commands: readonly string[]): Promise<readonly string[]> {
   const child = spawn("bash", ["-c", `exec 2>&1\n${script}`], {
     cwd: root,
     env: environment,
+    timeout: 15 * 60_000,
     stdio: ["ignore", "pipe", "inherit"],
   });
   let said = "";

@@ -146,6 +146,27 @@ describe.each(MODES)("a WTSS that runs commands $name", ({ asUser }) => {
     expect(again).toMatchObject({ state: "Published", project });
   });
 
+  it("the scheduler killed in the middle: a job that lives on keeps its run, and no run is left behind (I10)", async ({
+    skip,
+  }) => {
+    const { at, person, wtss } = stage(skip);
+    const { project, id } = await at.publish(await at.experiment("killed-server", holding("6s")));
+    const execution = await person.execute(project);
+    const { id: run } = await at.runOf(id, execution);
+    await at.runInState(run, "Running");
+    await wtss.kill9();
+    await wtss.start();
+    expect(await person.status(execution)).toBe("FAILED");
+    const ended = await waitFor(
+      "its run ended",
+      async () => (await at.runsOf(id)).find(({ finished_at: end }) => end !== null),
+      { timeoutMs: 40_000, intervalMs: 300 },
+    );
+    // What it prints goes nowhere: a job that was just printing ends by it, and its run with it.
+    expect(["Succeeded", "Cancelled"]).toContain(ended.state);
+    expect(await at.runsOf(id)).toHaveLength(1);
+  });
+
   it("its own cron fires a run each; without the cron none; unpublished, nothing is left there (I10)", async ({
     skip,
   }) => {

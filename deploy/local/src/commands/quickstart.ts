@@ -35,6 +35,7 @@ export async function quickstart(context: CommandContext): Promise<number> {
     "  npx aiepctl mltask logs ID --node worker-1       the log of one node",
     "  npx aiepctl mltask init --mode ddp > task.yaml   a task file of your own; examples/ has four to copy",
     "  npx aiepctl workflow import examples/two-gpu.flowjson   a workflow; workflow run ID --wait runs it",
+    "  npx aiepctl schedule create --workflow ID --cron '* * * * *'   its newest frozen version every minute",
     "  npm run stack -- status                          what is up; also: logs, down, reset",
     `  ${directory.padEnd(47)}  users, groups, quotas: edit it while the stack runs`,
   ];
