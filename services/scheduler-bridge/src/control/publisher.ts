@@ -181,33 +181,33 @@ class Term {
     }
   }
 
-  async #perform({ adapter, publication, target, ticket }: Given): Promise<Outcome> {
-    const { log, stepTimeoutMs = 180_000 } = this.#deps;
+  async #perform(given: Given): Promise<Outcome> {
+    const { adapter, publication, target, ticket } = given;
+    const { stepTimeoutMs = 180_000 } = this.#deps;
     const timeout = AbortSignal.timeout(stepTimeoutMs);
     const signal = AbortSignal.any([this.#signal, timeout]);
     const { name } = ticket.step;
+    const readOnly = adapter.readOnly?.has(name) === true;
     try {
       const work = adapter.perform(name, { target, remote: publication.remote, signal });
       const { message, remote = {} } = await orAborted(work, signal);
-      return { kind: "done", message: message.slice(0, MAX_MESSAGE), remote };
+      return { kind: "done", readOnly, message: message.slice(0, MAX_MESSAGE), remote };
     } catch (error) {
-      if (error instanceof SchedulerError)
-        return { kind: "failed", failure: error.kind, message: error.message.slice(0, MAX_MESSAGE) };
-      if (timeout.aborted) {
-        const message = `${adapter.kind} did not come to an end with it within ${stepTimeoutMs / 1000} s.`;
-        return { kind: "failed", failure: "unavailable", message };
-      }
-      if (!this.#signal.aborted)
-        log.error(
-          { err: error, publication: publication.id, step: name },
-          "a step broke in an unforeseen way",
-        );
-      return {
-        kind: "failed",
-        failure: "unavailable",
-        message: "It broke here in a way nobody foresaw; the service's log says how.",
-      };
+      const late = `${adapter.kind} did not come to an end with it within ${stepTimeoutMs / 1000} s.`;
+      const { kind, message } =
+        error instanceof SchedulerError || !timeout.aborted
+          ? this.#failureOf(error, given)
+          : new SchedulerError("unavailable", late);
+      return { kind: "failed", readOnly, failure: kind, message: message.slice(0, MAX_MESSAGE) };
     }
+  }
+
+  #failureOf(error: unknown, { publication, ticket }: Given): SchedulerError {
+    if (error instanceof SchedulerError) return error;
+    const line = { err: error, publication: publication.id, step: ticket.step.name };
+    if (!this.#signal.aborted) this.#deps.log.error(line, "a step broke in a way nobody foresaw");
+    const message = "It broke here in a way nobody foresaw; the service's log says how.";
+    return new SchedulerError("unavailable", message, { cause: error });
   }
 
   #tell(publication: Publication, { step }: Ticket, outcome: Outcome): void {

@@ -8,8 +8,8 @@
  * A4 Unpublishing does not rely on `remote`: a step of publishing may have been done without anybody hearing of it. It looks for
  *    the project by its name and our mark in it, takes away what is ours, and only that; nothing there is done. In the same way
  *    publishing takes a project with our mark for its own: `created`.
- * A5 A step that fails may have done a part of what it does, but for the first one of all, which is done or not. What is `taken` is
- *    not ours, and what is `busy` was not touched.
+ * A5 A step that fails may have done a part of what it does, unless it is one of those that only read. What is `taken` is not
+ *    ours, and what is `busy` was not touched.
  */
 import type { ExperimentId, GroupId, SchedulerKind } from "@aiep/contracts";
 import type { FailureKind, Remote } from "../domain/publication/index.ts";
@@ -84,6 +84,8 @@ export interface Scheduler {
   readonly publishSteps: (target: Target) => readonly string[];
   /** That take it away (A4), whatever little of it is there. */
   readonly unpublishSteps: (remote: Remote) => readonly string[];
+  /** Steps that change nothing there, however they end. */
+  readonly readOnly?: ReadonlySet<string>;
   /** Why it cannot be scheduled so, as a sentence, before anything is tried; absent: what the cron's language allows. */
   readonly cronProblem?: (target: Pick<Target, "cron" | "timeZone">) => string | undefined;
   /**

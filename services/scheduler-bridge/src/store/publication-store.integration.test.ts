@@ -59,7 +59,12 @@ async function through(publication: Publication, names: readonly string[]): Prom
     const { change, ticket } = begin(now, planned, at);
     now = await save(change);
     if (ticket === null) continue;
-    const outcome = { kind: "done", message: "ok", remote: { project: "p_1", created: true } } as const;
+    const outcome = {
+      kind: "done",
+      readOnly: false,
+      message: "ok",
+      remote: { project: "p_1", created: true },
+    } as const;
     now = await save(finish(now, ticket, outcome, at, { giveUpMs: 0, delayMs: () => 0 }));
   }
   return now;

@@ -48,6 +48,8 @@ export class FakeScheduler implements Scheduler {
   ];
   readonly unpublishSteps = (): readonly string[] => ["log_in", "delete_project", "read_back_gone"];
 
+  readonly readOnly = new Set(["log_in", "read_back", "read_back_gone"]);
+
   async perform(step: string, input: StepInput): Promise<StepOutcome> {
     const { publicationId } = input.target;
     this.begun.push(step);

@@ -22,6 +22,10 @@ import {
 
 const PUBLISH_STEPS = ["log_in", "project", "upload", "schedule", "read_back"];
 const UNPUBLISH_STEPS = ["log_in", "unschedule", "delete", "read_back_gone"];
+const READ_ONLY = ["log_in", "read_back", "read_back_gone"];
+type Ending =
+  | { readonly kind: "done"; readonly message: string; readonly remote: object }
+  | { readonly kind: "failed"; readonly message: string; readonly failure: FailureKind };
 const PATIENCE = { giveUpMs: 60_000, delayMs: (attempts: number) => attempts * 1000 };
 
 /** What stands in the modelled scheduler. */
@@ -163,6 +167,10 @@ class Model {
   }
 
   perform(name: string, target: string, fate: Fate): Outcome {
+    return { ...this.ends(name, target, fate), readOnly: READ_ONLY.includes(name) };
+  }
+
+  ends(name: string, target: string, fate: Fate): Ending {
     if (fate !== "done" && fate !== "lost" && fate !== "spoilt")
       return { kind: "failed", failure: fate, message: fate };
     const outcome = this.does(name, target);
@@ -172,10 +180,10 @@ class Model {
   }
 
   /** Each step looks first, and is done when it was done (A1, A4). */
-  does(name: string, target: string): Outcome {
+  does(name: string, target: string): Ending {
     const { there } = this;
-    const done = (remote = {}): Outcome => ({ kind: "done", message: name, remote });
-    const no = (failure: FailureKind): Outcome => ({ kind: "failed", failure, message: failure });
+    const done = (remote = {}): Ending => ({ kind: "done", message: name, remote });
+    const no = (failure: FailureKind): Ending => ({ kind: "failed", failure, message: failure });
     switch (name) {
       case "project":
         if (there.project === "theirs") return no("taken");

@@ -54,14 +54,16 @@ function step(publication: Publication, result: Result, now = at): Publication {
   const planned = publication.steps.some(({ purpose }) => purpose === publication.purpose);
   const { change, ticket } = begin(publication, planned ? [] : stepsOf(publication), now);
   if (ticket === null) return change.publication;
+  const readOnly = ticket.step.name === "log_in";
   const outcome =
     result === "done"
       ? {
           kind: "done" as const,
+          readOnly,
           message: "ok",
           remote: ticket.step.name === "project" ? { created: true, project: "flow_bbbbbb" } : {},
         }
-      : { kind: "failed" as const, failure: result, message: `It said ${result}.` };
+      : { kind: "failed" as const, readOnly, failure: result, message: `It said ${result}.` };
   const finished = finish(change.publication, ticket, outcome, now, PATIENCE);
   if (finished === null) throw new Error("nobody heard");
   return finished.publication;
@@ -163,7 +165,7 @@ describe("an update", () => {
     const newer = again(change.publication, "v2");
     expect(newer).toMatchObject({ generation: 2, standing: "unsure", steps: [] });
     if (ticket === null) throw new Error("no step");
-    const outcome = { kind: "done", message: "made", remote: { created: true } } as const;
+    const outcome = { kind: "done", readOnly: false, message: "made", remote: { created: true } } as const;
     const heard = finish(newer, ticket, outcome, at, PATIENCE);
     expect(heard?.publication.remote).toEqual({ created: true });
     expect(heard?.steps).toMatchObject([{ generation: 1, position: 1, state: "Done" }]);
@@ -180,8 +182,10 @@ describe("an update", () => {
 });
 
 describe("an unpublish", () => {
-  it("of what was never there needs no scheduler", () => {
+  it("of what was never there needs no scheduler, also when that could not be reached", () => {
     expect(unpublish(first(), context)?.publication.state).toBe("Unpublished");
+    expect(unpublish(steps(first(), "unavailable"), context)?.publication.state).toBe("Unpublished");
+    expect(unpublish(steps(first(), "done", "unavailable"), context)?.publication.state).toBe("Unpublishing");
   });
 
   it("in the middle of a publish takes away what was made; a publish in the middle of that makes it anew", () => {

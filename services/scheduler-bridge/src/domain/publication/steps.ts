@@ -8,7 +8,6 @@ import {
   type Publication,
   type PublicationChange,
   type Remote,
-  type Standing,
   type Step,
 } from "./publication.ts";
 import * as words from "./words.ts";
@@ -85,9 +84,14 @@ function withPlan(publication: Publication, names: readonly string[]): Publicati
   return { ...publication, steps: [...steps, ...pending] };
 }
 
-export type Outcome =
-  | { readonly kind: "done"; readonly message: string; readonly remote: Remote }
-  | { readonly kind: "failed"; readonly failure: FailureKind; readonly message: string };
+export type Outcome = {
+  /** The step changes nothing there, however it ends. */
+  readonly readOnly: boolean;
+  readonly message: string;
+} & (
+  | { readonly kind: "done"; readonly remote: Remote }
+  | { readonly kind: "failed"; readonly failure: FailureKind }
+);
 
 export interface Patience {
   /** How long a step is tried, from its first failure. */
@@ -143,7 +147,7 @@ function done(publication: Publication, ticket: Ticket, outcome: Done, at: Date)
     ...publication,
     steps,
     remote: { ...publication.remote, ...outcome.remote },
-    standing: standing === "settled" ? "changed" : standing,
+    standing: standing === "settled" && !outcome.readOnly ? "changed" : standing,
     nextAttemptAt: at,
     giveUpAt: null,
     // A rollback keeps what it is there for.
@@ -174,7 +178,7 @@ function failed(
   const after: Publication = {
     ...publication,
     steps,
-    standing: standingAfter(failure, publication.standing),
+    standing: mayHaveDone(outcome) ? "unsure" : publication.standing,
   };
   if (!again) return gaveUp(after, changedSteps, outcome, at);
   const delay = patience.delayMs(step.attempts);
@@ -191,18 +195,9 @@ function failed(
   );
 }
 
-/** A step asks several things, and may be refused the last of them; the first step is done whole or not at all (A5). */
-function standingAfter(failure: FailureKind, before: Standing): Standing {
-  switch (failure) {
-    case "unavailable":
-      return "unsure";
-    case "refused":
-    case "unauthorized":
-      return before === "settled" ? before : "unsure";
-    case "taken":
-    case "busy":
-      return before;
-  }
+/** A step asks several things, and may fail at the last of them (A5). */
+function mayHaveDone({ readOnly, failure }: Failed): boolean {
+  return !readOnly && failure !== "taken" && failure !== "busy";
 }
 
 function mayPass(failure: FailureKind): boolean {

@@ -42,6 +42,7 @@ export function createLocalScheduler(schedules: LocalSchedules): Scheduler {
     kind: "local",
     publishSteps: () => ["set_schedule", "read_back_schedule"],
     unpublishSteps: () => ["remove_schedule", "read_back_removed"],
+    readOnly: new Set(["read_back_schedule", "read_back_removed"]),
     cronProblem: ({ cron }) => (cron === null ? NO_CRON : undefined),
     perform: async (name, { target }) => {
       const step = steps[name];

@@ -66,6 +66,13 @@ const SCHEDULED: readonly StepName[] = [...PROJECT, "set_schedule", "read_back_s
 const UNSCHEDULED: readonly StepName[] = [...PROJECT, "remove_schedule"];
 const AWAY: readonly StepName[] = ["log_in", "remove_schedule", "delete_project", "read_back_deleted"];
 
+const READ_ONLY: ReadonlySet<string> = new Set<StepName>([
+  "log_in",
+  "read_back_flows",
+  "read_back_schedule",
+  "read_back_deleted",
+]);
+
 /** Need not exist: only the answer counts. */
 const CHECKED_PROJECT = "aiep_check";
 
@@ -84,6 +91,8 @@ export class WtssScheduler implements Scheduler {
 
   /** All of them always: a try that ended between creating and recording has left no trace in what is known. */
   readonly unpublishSteps = (): readonly StepName[] => AWAY;
+
+  readonly readOnly = READ_ONLY;
 
   readonly cronProblem = ({ cron, timeZone }: Pick<Target, "cron" | "timeZone">): string | undefined => {
     const { settings, now } = this.#deps;
