@@ -23,7 +23,10 @@ export const publicationPublishing = publicationEvent(
   "publication_publishing",
   "A version was asked to be published. It is kept whatever happens next (I1).",
 );
-export const publicationStepped = publicationEvent("publication_stepped", "A step was begun, done or failed.");
+export const publicationStepped = publicationEvent(
+  "publication_stepped",
+  "A step was begun, done or failed.",
+);
 export const publicationPublished = publicationEvent(
   "publication_published",
   "It stands in the scheduler, as read back.",
