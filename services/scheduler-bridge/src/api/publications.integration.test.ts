@@ -348,6 +348,18 @@ describe("commands", () => {
     await waitFor("it is published", async () => (await published()).length === 1);
     const [publication] = await published();
     expect(publication).toMatchObject({ owner: "bob", generation: 1 });
+    const again = await send(publishWorkflow, { ...body(id), requested_by: "bob" });
+    await waitFor("what stands already is told again", async () => {
+      const [now] = await published();
+      return now !== undefined && now.version > (publication?.version ?? 0);
+    });
+    const told = await ground.pool.query<{ headers: string; type: string }>(
+      "SELECT headers, type FROM outbox WHERE aggregate_id = ? ORDER BY aggregate_version DESC LIMIT 1",
+      [publication?.id ?? ""],
+    );
+    expect(told[0]?.type).toBe("aiep.schedule.publication_published.v1");
+    expect(told[0]?.headers).toContain(again);
+    expect((await published())[0]).toMatchObject({ generation: 1 });
     await send(unpublishWorkflow, { publication_id: publication?.id, requested_by: "ada" });
     await waitFor("it is unpublished", async () => (await published()).length === 0);
     expect(await atRest(publication?.id ?? "")).toMatchObject({ state: "Unpublished" });

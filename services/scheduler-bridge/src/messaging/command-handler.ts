@@ -1,8 +1,9 @@
 /**
  * Commands of the bus, handled by the same operations as HTTP (D8).
  *
- * M1 A command is answered by events: those of the publication, or `schedule_rejected` when it is refused. Handled again, it finds
- *    its order under way or done, and the rejection's version follows from the command's id (I2).
+ * M1 A command is answered by events: those of the publication, which tells its state again when there is nothing to do, or
+ *    `schedule_rejected` when it is refused. Handled again, it finds its order under way or done, and the rejection's version
+ *    follows from the command's id (I2).
  * M2 What may succeed later is thrown and delivered again; what cannot succeed is refused. Nothing is dropped (D9).
  */
 import {
@@ -44,7 +45,7 @@ export function createCommandHandler(deps: CommandHandlerDeps): (command: Schedu
 
 async function perform(operations: PublicationDeps, command: ScheduleCommand): Promise<void> {
   const principal = principalOf(operations.directory.current(), command.data.requested_by);
-  const options = { context: contextOfCommand(command) };
+  const options = { context: contextOfCommand(command), answeredByEvent: true };
   // The definition says which command it is; the compiler cannot tie it to the data.
   if (command.definition === publishWorkflow) {
     const { requested_by: _, ...body } = command.data as DataOf<typeof publishWorkflow>;

@@ -27,6 +27,7 @@ import {
 } from "@aiep/service-kit";
 import type { Publisher } from "../control/publisher.ts";
 import {
+  confirmed,
   firstPublish,
   isAtRest,
   type Publication,
@@ -55,6 +56,8 @@ export interface OrderOptions {
   readonly context?: ChangeContext | undefined;
   /** Statements of the same transaction. */
   readonly also?: (ordered: Publication) => readonly Sql[];
+  /** An event is the answer, also when nothing had to change. */
+  readonly answeredByEvent?: boolean;
 }
 
 const MAX_ATTEMPTS = 8;
@@ -105,7 +108,7 @@ export async function publish(
       `This installation knows no scheduler ${body.scheduler}.`,
     );
   const versionName = await experiments.frozenVersion(experiment, body.version_name);
-  return await order(deps, options, async (context) => {
+  return await order(deps, principal, options, async (context) => {
     const current = await publications.ofExperiment(experiment.id, body.scheduler);
     const asked = {
       ...settingsOf(deps, body, current, scheduler, context.at),
@@ -158,7 +161,7 @@ export async function unpublishPublication(
   options: OrderOptions = {},
 ): Promise<Publication> {
   const { id } = await findToChange(deps, principal, written);
-  return await order(deps, options, async ({ at }) => {
+  return await order(deps, principal, options, async ({ at }) => {
     const current = await findPublication(deps, principal, id);
     return unpublish(current, { by: principal.user, at }) ?? current;
   });
@@ -171,7 +174,7 @@ export async function rotatePublicationSecret(
   options: OrderOptions = {},
 ): Promise<Publication> {
   const { id } = await findToChange(deps, principal, written);
-  return await order(deps, options, async (context) => {
+  return await order(deps, principal, options, async (context) => {
     const current = await findPublication(deps, principal, id);
     const { state, live, experimentName } = current;
     if (state.startsWith("Unpublish") || (state === "Failed" && live === null))
@@ -186,13 +189,17 @@ export async function rotatePublicationSecret(
 /** Decides and writes, and decides anew when somebody was faster (O1). */
 async function order(
   deps: PublicationDeps,
-  { context, also }: OrderOptions,
+  principal: Principal,
+  { context, also, answeredByEvent = false }: OrderOptions,
   decide: (given: { readonly secret: string; readonly at: Date }) => Promise<PublicationChange | Publication>,
 ): Promise<Publication> {
   const { publications, publisher, clock } = deps;
   for (let attempt = 1; ; attempt += 1) {
     const secret = newWebhookSecret(randomBytes(SECRET_BYTES));
-    const decided = await decide({ secret, at: clock() });
+    const at = clock();
+    const found = await decide({ secret, at });
+    const repeated = answeredByEvent && !("publication" in found);
+    const decided = repeated ? (confirmed(found, { by: principal.user, at }) ?? found) : found;
     if (!("publication" in decided)) {
       await publications.commit(also?.(decided) ?? []);
       return decided;

@@ -1,6 +1,6 @@
 /** Publications: see publication.ts for what they are. */
 export { abandon } from "./endings.ts";
-export { firstPublish, publishAgain, rotateSecret, unpublish } from "./order.ts";
+export { confirmed, firstPublish, publishAgain, rotateSecret, unpublish } from "./order.ts";
 export {
   type FailureKind,
   isAtRest,

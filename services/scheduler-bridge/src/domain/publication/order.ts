@@ -106,6 +106,17 @@ export function unpublish(
   );
 }
 
+/** Nothing had to change, and who asked by a command hears so (D8). What is under way tells of itself. */
+export function confirmed(
+  current: Publication,
+  { by, at }: Pick<OrderContext, "by" | "at">,
+): PublicationChange | null {
+  const { state } = current;
+  if (state !== "Published" && state !== "Unpublished") return null;
+  const event = state === "Published" ? "published" : "unpublished";
+  return changed(current, {}, { event, steps: [], at, by });
+}
+
 interface Renewed {
   readonly wanted: Wanted;
   readonly owner: string;
