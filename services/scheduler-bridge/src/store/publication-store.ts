@@ -4,8 +4,6 @@
  */
 import {
   AiepError,
-  CE_HEADERS,
-  decodeHeaderValue,
   type ExperimentId,
   type GroupId,
   type HistoryEntry,
@@ -16,19 +14,19 @@ import {
 import {
   allOf,
   type CommitQueue,
-  compare,
   DuplicateKeyError,
-  decodeCursor,
   equal,
-  fromJson,
-  groupsAmong,
+  HISTORY_COLUMNS,
+  type HistoryRow,
+  historyEntryOf,
+  type ListedPage,
   OUTBOX_VERSION_KEY,
   oneOf,
   type PageQuery,
-  pageOf,
+  pageOfRows,
+  rowsByPrefix,
   type Sql,
   type SqlPool,
-  startsWith,
   type VisibleGroups,
 } from "@aiep/service-kit";
 import type { Publication, PublicationChange } from "../domain/publication/index.ts";
@@ -104,43 +102,32 @@ export class PublicationStore {
   }
 
   async findByPrefix(prefix: string, groups: VisibleGroups, limit: number) {
-    if (groups !== "all" && groups.length === 0) return [];
-    const where = allOf([
-      ...startsWith("id", prefix),
-      ...oneOf("group_id", groups === "all" ? undefined : groups),
-    ]);
-    return await this.#deps.pool.query<{ id: PublicationId; name: string; state: string }>(
-      `SELECT id, experiment_name AS name, state FROM publications WHERE ${where.text} ORDER BY seq DESC LIMIT ?`,
-      [...where.values, limit],
+    const list = { table: "publications", columns: "id, experiment_name AS name, state" };
+    return await rowsByPrefix<{ id: PublicationId; name: string; state: string }>(
+      this.#deps.pool,
+      list,
+      prefix,
+      groups,
+      limit,
     );
   }
 
   /** Newest first, without steps. */
-  async list(
-    query: PublicationQuery,
-    groups: VisibleGroups,
-  ): Promise<{ readonly items: readonly Publication[]; readonly nextCursor: string | null }> {
-    const visible = groupsAmong(query.group_id, groups);
-    if (visible?.length === 0) return { items: [], nextCursor: null };
-    const where = allOf([
-      ...oneOf("group_id", visible),
+  async list(query: PublicationQuery, groups: VisibleGroups): Promise<ListedPage<Publication>> {
+    const where = [
       ...equal("experiment_id", query.experiment_id),
       ...oneOf("scheduler", query.scheduler),
       ...oneOf("state", query.state),
-      ...compare("seq <", decodeCursor(query)),
-    ]);
-    const rows = await this.#deps.pool.query<PublicationRow>(
-      `SELECT * FROM publications WHERE ${where.text} ORDER BY seq DESC LIMIT ?`,
-      [...where.values, query.limit + 1],
-    );
-    const { items, nextCursor } = pageOf(rows, query);
+    ];
+    const list = { select: "SELECT * FROM publications", where };
+    const { items, nextCursor } = await pageOfRows<PublicationRow>(this.#deps.pool, list, query, groups);
     return { items: items.map((row) => publicationOf(row, [])), nextCursor };
   }
 
   /** Its newest events, oldest first. */
   async history(id: PublicationId): Promise<readonly HistoryEntry[]> {
     const rows = await this.#deps.pool.query<HistoryRow>(
-      `SELECT aggregate_version, type, created_at, headers, payload FROM outbox
+      `SELECT ${HISTORY_COLUMNS} FROM outbox
        WHERE aggregate_type = ? AND aggregate_id = ? ORDER BY aggregate_version DESC LIMIT ?`,
       [PUBLICATION_AGGREGATE, id, MAX_HISTORY],
     );
@@ -176,25 +163,4 @@ export class PublicationStore {
     const [row] = rows;
     return row && publicationOf(row, rows.flatMap(stepOf));
   }
-}
-
-interface HistoryRow {
-  readonly aggregate_version: number;
-  readonly type: string;
-  readonly created_at: Date;
-  readonly headers: unknown;
-  readonly payload: unknown;
-}
-
-function historyEntryOf(row: HistoryRow): HistoryEntry {
-  // Both columns were written by newOutboxRecord.
-  const headers = fromJson(row.headers) as Readonly<Record<string, string>>;
-  const by = headers[CE_HEADERS.authid];
-  return {
-    version: row.aggregate_version,
-    type: row.type,
-    time: row.created_at.toISOString(),
-    by: by === undefined ? null : decodeHeaderValue(by),
-    data: fromJson(row.payload) as Record<string, unknown>,
-  };
 }
