@@ -99,10 +99,14 @@ describe("workflow publish", () => {
     expect(JSON.parse(now.stdout)).toMatchObject({ id: PUBLICATION, state: "Publishing" });
   });
 
-  it("says null to take times away, and not both", async () => {
+  it("takes times and parameters away when told so, and not both", async () => {
     await using at = await stage();
-    await at.place.run(["workflow", "publish", EXPERIMENT, "--no-cron", "--no-wait"]);
-    expect(at.bodyOf("POST /v1/publications")).toEqual({ experiment_id: EXPERIMENT, cron: null });
+    await at.place.run(["workflow", "publish", EXPERIMENT, "--no-cron", "--no-params", "--no-wait"]);
+    expect(at.bodyOf("POST /v1/publications")).toEqual({
+      experiment_id: EXPERIMENT,
+      cron: null,
+      parameters: {},
+    });
     const both = await at.place.run(["workflow", "publish", EXPERIMENT, "--no-cron", "--cron", "* * * * *"]);
     expect(both.code).toBe(2);
   });
@@ -182,7 +186,7 @@ describe("schedules and triggers on the command line", () => {
       "3",
     ]);
     expect(made.code).toBe(0);
-    expect(made.stdout).toMatch(/Next: +2026-02-01T00:00:00Z/);
+    expect(made.stdout).toMatch(/Next: +Sun 2026-02-01 00:00:00 GMT\+0\n/);
     expect(at.bodyOf("POST /v1/schedules")).toEqual({
       experiment_id: EXPERIMENT,
       cron: "* * * * *",

@@ -12,6 +12,7 @@ import type {
 import type { CommandContext } from "../cli/command.ts";
 import { fields, table } from "../terminal/output.ts";
 import { age } from "../terminal/time.ts";
+import { localTime } from "./local-time.ts";
 
 export function publicationTable(
   context: CommandContext,
@@ -133,7 +134,7 @@ export function scheduleFields(each: ScheduleDetail): string {
     ["Parameters", Object.keys(each.parameters).length === 0 ? "" : JSON.stringify(each.parameters)],
     ["Publication", each.publication_id],
     ["Owner", each.owner],
-    ["Next", each.next_fires.join(", ")],
+    ["Next", each.next_fires.map((at) => localTime(at, each.time_zone)).join(", ")],
   ]);
 }
 

@@ -49,6 +49,7 @@ export const publications = [
       { name: "no-cron", kind: "flag", help: "Take its times away." },
       TIME_ZONE,
       { ...PARAM, help: "Passed to every run; ${run_date} and the like are resolved by the scheduler." },
+      { name: "no-params", kind: "flag", help: "Pass none." },
       ...WAITING,
     ],
     load: async () => (await import("../../commands/workflow/publish.ts")).publish,

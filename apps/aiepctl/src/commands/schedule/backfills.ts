@@ -65,15 +65,13 @@ async function followBackfill(session: Session, created: Seen): Promise<number> 
   const { id } = created.data;
   terminal.err(`Back-fill ${id}: ${created.data.total} dates\n`);
   let now = created;
-  let shown = -1;
+  let shown = "";
   try {
     for (;;) {
       const { state, started, succeeded, failed, total } = now.data;
-      if (now.data.version !== shown)
-        terminal.say(
-          `==> ${state}: ${succeeded} succeeded, ${failed} failed, ${started} of ${total} started`,
-        );
-      shown = now.data.version;
+      const sentence = `${state}: ${succeeded} succeeded, ${failed} failed, ${started} of ${total} started`;
+      if (sentence !== shown) terminal.say(`==> ${sentence}`);
+      shown = sentence;
       if (isEnded(now.data)) break;
       await sleep(LOOK_MS, signal);
       now = await api.call(ROUTES.getBackfill, backfillView, { params: { backfill_id: id }, signal });

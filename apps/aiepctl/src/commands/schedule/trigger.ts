@@ -3,6 +3,7 @@ import { cronPreview, fireView, ROUTES } from "@aiep/contracts";
 import type { CommandModule } from "../../cli/command.ts";
 import { EXIT } from "../../cli/errors.ts";
 import { withSession } from "../../cli/session.ts";
+import { localTime } from "../../schedules/local-time.ts";
 import { given, momentOption, numberOption } from "../../schedules/options.ts";
 import { fireTable } from "../../schedules/tables.ts";
 import { shortId } from "../../tasks/task-ids.ts";
@@ -60,24 +61,3 @@ export const preview: CommandModule = {
     });
   },
 };
-
-/** As a clock there shows it: `Fri 2026-01-30 10:30:00 GMT+8`. */
-function localTime(at: string, timeZone: string): string {
-  const options = {
-    timeZone,
-    weekday: "short",
-    year: "numeric",
-    month: "2-digit",
-    day: "2-digit",
-    hour: "2-digit",
-    minute: "2-digit",
-    second: "2-digit",
-    hourCycle: "h23",
-    timeZoneName: "shortOffset",
-  } as const;
-  const parts = new Intl.DateTimeFormat("en-US", options).formatToParts(new Date(at));
-  const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((each) => each.type === type)?.value ?? "";
-  const day = `${part("year")}-${part("month")}-${part("day")}`;
-  const time = `${part("hour")}:${part("minute")}:${part("second")}`;
-  return `${part("weekday")} ${day} ${time} ${part("timeZoneName")}`;
-}

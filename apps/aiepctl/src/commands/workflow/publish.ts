@@ -18,7 +18,7 @@ export const publish: CommandModule = {
       scheduler: options.text("scheduler"),
       cron: cronOf(options),
       time_zone: options.text("time-zone"),
-      parameters: given(options.list("param"), textPairs),
+      parameters: parametersOf(options),
     };
     return await withSession(context, async (session) => {
       const published = await session.api.call(ROUTES.publish, publicationDetail, {
@@ -30,6 +30,14 @@ export const publish: CommandModule = {
     });
   },
 };
+
+/** None takes them away, undefined leaves them. */
+function parametersOf(options: Options): Readonly<Record<string, string>> | undefined {
+  const named = given(options.list("param"), textPairs);
+  if (!options.flag("no-params")) return named;
+  if (named !== undefined) throw usageError("only one of --param and --no-params is taken");
+  return {};
+}
 
 /** null takes the times away, undefined leaves them. */
 function cronOf(options: Options): string | null | undefined {
