@@ -1,4 +1,6 @@
 import { execFile } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { nearest } from "@aiep/contracts";
 import fc from "fast-check";
@@ -7,7 +9,7 @@ import { complete } from "../commands/complete.ts";
 import { Workplace } from "../testing/run.ts";
 import type { CommandNode } from "./command.ts";
 import { renderHelp } from "./help.ts";
-import { parseArguments } from "./options.ts";
+import { childOf, parseArguments } from "./options.ts";
 import { GLOBAL_OPTIONS, ROOT } from "./tree.ts";
 
 const grammar = { root: ROOT, globals: GLOBAL_OPTIONS, nearest };
@@ -106,6 +108,24 @@ describe("help", () => {
     expect(await place.run(["mltask", "--help"])).toMatchObject({ code: 0, stderr: "" });
     expect(await place.run(["mltask"])).toMatchObject({ code: 2, stdout: "" });
   });
+});
+
+it("every command that messages and pages of this repository name is there", () => {
+  const root = join(import.meta.dirname, "../../../..");
+  const files = ["README.md", "docs/*.md", "libs/contracts/src/errors.ts", "{services,deploy}/*/src/**/*.ts"];
+  const wrong: string[] = [];
+  let checked = 0;
+  for (const path of globSync(files, { cwd: root }))
+    for (const [named, first = "", second] of readFileSync(join(root, path), "utf8").matchAll(
+      /aiepctl ([a-z]+)(?: ([a-z][a-z-]*))?/g,
+    )) {
+      const group = childOf(ROOT, first);
+      if (group?.kind !== "group" || second === undefined) continue;
+      checked++;
+      if (childOf(group, second) === undefined) wrong.push(`${path}: ${named}`);
+    }
+  expect(checked).toBeGreaterThan(50);
+  expect(wrong).toEqual([]);
 });
 
 describe("completion", () => {

@@ -12,6 +12,6 @@ export function versionToRun(experiment: KnownExperiment | undefined, asked: str
     };
   const name = asked ?? experiment.newestVersion;
   if (name !== null) return { ok: true, name };
-  const message = `${experiment.name} has no frozen version; freeze its draft: aiepctl workflow save ${experiment.id}.`;
+  const message = `${experiment.name} has no frozen version; freeze its draft: aiepctl workflow save-as ${experiment.id}.`;
   return { ok: false, reason: "VersionNotFound", message };
 }
