@@ -5,7 +5,7 @@ import { type BenchStack, smallTask } from "../bench-stack.ts";
 import type { Figure } from "../report.ts";
 import { round } from "../stats.ts";
 
-const SERVICES = ["task-svc", "workflow-svc", "log-svc", "log-agent"] as const;
+const SERVICES = ["task-svc", "workflow-svc", "scheduler-bridge", "log-svc", "log-agent"] as const;
 const NAMESPACE = "ns-bench-memory";
 const TASKS = 10_000;
 const LIVE = 200;
