@@ -3,6 +3,7 @@ import { backfillView, fireView, scheduleDetail } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod";
+import type { Victim } from "../rig/rig.ts";
 import { NOOP, SchedulesRig } from "./schedules-rig.ts";
 
 const fires = z.object({ items: z.array(fireView) });
@@ -44,17 +45,20 @@ describe("workflows that run by our own clock", () => {
     expect((await at.ctl("schedule", "delete", schedule.id, "--yes")).code).toBe(0);
   });
 
-  it("killed again and again, every second still has its one fire and its one run (I2)", async () => {
+  it("services, bus and database killed again and again, every second still has its one fire and its one run (I2)", async () => {
     const experiment = await at.experiment("killed", NOOP);
     const policies = ["--misfire", "catch_up", "--max-catch-up", "1000", "--overlap", "allow"];
     const schedule = await scheduled(experiment, "* * * * * ?", ...policies);
     const count = async () => (await at.rig.client.persist("listFires", of(schedule.id))).items.length;
     const of = (source: string) => ({ query: { source_id: source, limit: 500 } });
-    for (const victims of [
+    const rounds: readonly (readonly Victim[])[] = [
       ["scheduler-bridge"],
+      ["nats"],
       ["workflow-svc"],
+      ["database"],
       ["workflow-svc", "scheduler-bridge"],
-    ] as const) {
+    ];
+    for (const victims of rounds) {
       const before = await count();
       await waitFor("it fires", async () => (await count()) > before + 1, { timeoutMs: 30_000 });
       for (const name of victims) await at.rig.kill9(name);
