@@ -7,17 +7,9 @@
  */
 import { isTimeZone, nearest } from "@aiep/contracts";
 import { Cron as Calendar } from "croner";
+import type { Cron } from "./cron.ts";
 import { type CronProblem, type Dialect, type Field, type FieldName, readField } from "./field.ts";
 import { nextTime } from "./times.ts";
-
-export interface Cron {
-  readonly text: string;
-  readonly timeZone: string;
-  /** Matches local times, written as if they were UTC. */
-  readonly calendar: Calendar;
-  /** Goes by the clock's passing (a wildcard, a step or all hours in the hour field), not by hours that were named. */
-  readonly everyHour: boolean;
-}
 
 export type CronResult =
   | { readonly ok: true; readonly value: Cron }

@@ -7,7 +7,7 @@
  *    its fires, and one jumped over none: nothing is lost or doubled where hours pass.
  * C3 Times are whole seconds, strictly after what was asked, in order, without repetition.
  */
-import type { Cron } from "./parse.ts";
+import type { Cron } from "./cron.ts";
 import { changeBetween, offsetAt } from "./zone.ts";
 
 const HOUR = 3_600_000;

@@ -27,7 +27,6 @@ const FIRES = `CREATE TABLE fires (
   wait_token_hash CHAR(64) NULL,
   last_wait_at DATETIME(3) NULL,
   lease_checked_at DATETIME(3) NULL,
-  line_count INT UNSIGNED NOT NULL DEFAULT 0,
   created_at DATETIME(3) NOT NULL,
   finished_at DATETIME(3) NULL,
   UNIQUE KEY fires_id (id),
