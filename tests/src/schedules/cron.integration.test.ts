@@ -25,6 +25,31 @@ describe("workflows that run by our own clock", () => {
   const firesOf = async (source: string) =>
     (await at.json(fires, "schedule", "fires", source, "--all")).items.toReversed();
 
+  /** How many fires there are, whoever is away just now. */
+  const fired = async (source: string): Promise<number> => {
+    const query = { source_id: source, limit: 500 };
+    return (await at.rig.client.persist("listFires", { query })).items.length;
+  };
+
+  /** No second of a schedule was left out or had two fires, and each fire has its run. */
+  const pausedAndWhole = async (source: string): Promise<void> => {
+    expect((await at.ctl("schedule", "pause", source)).code).toBe(0);
+    const all = await waitFor(
+      "every fire's run ended",
+      async () => {
+        const found = await firesOf(source);
+        return found.every(({ state }) => state === "Succeeded") ? found : undefined;
+      },
+      { timeoutMs: 60_000, intervalMs: 500 },
+    );
+    const times = all.map(({ scheduled_at: time }) => Date.parse(time ?? ""));
+    const first = times[0] ?? 0;
+    expect(times).toEqual(times.map((_, index) => first + index * 1_000));
+    const runs = await at.runsOf(source);
+    expect(new Set(runs.map(({ id }) => id))).toEqual(new Set(all.map(({ run_id: run }) => run)));
+    expect(runs).toHaveLength(all.length);
+  };
+
   it("a schedule fires, each time one run, seen in the execution records with its origin", async () => {
     const experiment = await at.experiment("by-clock", NOOP);
     const schedule = await scheduled(experiment, "*/2 * * * * ?", "--time-zone", "Asia/Shanghai");
@@ -49,8 +74,6 @@ describe("workflows that run by our own clock", () => {
     const experiment = await at.experiment("killed", NOOP);
     const policies = ["--misfire", "catch_up", "--max-catch-up", "1000", "--overlap", "allow"];
     const schedule = await scheduled(experiment, "* * * * * ?", ...policies);
-    const count = async () => (await at.rig.client.persist("listFires", of(schedule.id))).items.length;
-    const of = (source: string) => ({ query: { source_id: source, limit: 500 } });
     const rounds: readonly (readonly Victim[])[] = [
       ["scheduler-bridge"],
       ["nats"],
@@ -59,28 +82,51 @@ describe("workflows that run by our own clock", () => {
       ["workflow-svc", "scheduler-bridge"],
     ];
     for (const victims of rounds) {
-      const before = await count();
-      await waitFor("it fires", async () => (await count()) > before + 1, { timeoutMs: 30_000 });
+      const before = await fired(schedule.id);
+      await waitFor("it fires", async () => (await fired(schedule.id)) > before + 1, { timeoutMs: 30_000 });
       for (const name of victims) await at.rig.kill9(name);
       for (const name of victims) await at.rig.start(name);
     }
-    const before = await count();
-    await waitFor("it fires after all", async () => (await count()) > before + 1, { timeoutMs: 30_000 });
-    expect((await at.ctl("schedule", "pause", schedule.id)).code).toBe(0);
-    const all = await waitFor(
-      "every fire's run ended",
-      async () => {
-        const found = await firesOf(schedule.id);
-        return found.every(({ state }) => state === "Succeeded") ? found : undefined;
-      },
-      { timeoutMs: 60_000, intervalMs: 500 },
+    const before = await fired(schedule.id);
+    await waitFor("it fires after all", async () => (await fired(schedule.id)) > before + 1, {
+      timeoutMs: 30_000,
+    });
+    await pausedAndWhole(schedule.id);
+  });
+
+  it("with the bus's store wiped nothing fires twice, by time or by event, and what was ordered runs (I2, I6)", async () => {
+    const ticking = await at.experiment("wiped", NOOP);
+    const schedule = await scheduled(ticking, "* * * * * ?", "--overlap", "allow");
+    const source = await at.experiment("wiped-source", NOOP);
+    const sink = await at.experiment("wiped-sink", NOOP);
+    const condition = `event.data.experiment_id == "${source}"`;
+    const created = await at.ctl(
+      ...["trigger", "create", "--name", "wiped", "--workflow", sink, "--event", "workflow.run_succeeded"],
+      ...["--condition", condition, "-q"],
     );
-    const times = all.map(({ scheduled_at: time }) => Date.parse(time ?? ""));
-    const first = times[0] ?? 0;
-    expect(times).toEqual(times.map((_, index) => first + index * 1_000));
-    const runs = await at.runsOf(schedule.id);
-    expect(new Set(runs.map(({ id }) => id))).toEqual(new Set(all.map(({ run_id: run }) => run)));
-    expect(runs).toHaveLength(all.length);
+    const trigger = created.stdout.trim();
+    const caused = async (count: number) => {
+      const ran = await at.ctl("workflow", "run", source, "--wait");
+      expect(ran.code).toBe(0);
+      await waitFor(
+        `${count} runs of the sink`,
+        async () => (await at.runsOf(trigger, "--state", "Succeeded")).length === count,
+        { timeoutMs: 40_000, intervalMs: 300 },
+      );
+    };
+    await caused(1);
+    const { nats } = at.rig;
+    await nats.stop();
+    await nats.wipeStore();
+    const before = await fired(schedule.id);
+    await waitFor("it fires all the same", async () => (await fired(schedule.id)) > before + 1, {
+      timeoutMs: 30_000,
+    });
+    await nats.start();
+    await at.rig.topology();
+    await caused(2);
+    await pausedAndWhole(schedule.id);
+    expect(await firesOf(trigger)).toHaveLength(2);
   });
 
   it("a back-fill runs every business date of its range once, and says how it went", async () => {
