@@ -59,6 +59,17 @@ describe.each(MODES)("a WTSS that runs commands $name", ({ asUser }) => {
     const { project, url, live_version_name: live } = await at.publish(id);
     expect([live, project.endsWith(id.slice(0, 6)), url?.includes(project)]).toEqual(["v1", true, true]);
 
+    const tested = await at.ctl(
+      "trigger",
+      "test",
+      "--publication",
+      id.slice(0, 12),
+      "--param",
+      "day=20260301",
+    );
+    expect(tested.stdout.match(/^pass {2}(published|address|signature|order|version): /gm)).toHaveLength(5);
+    expect(tested.code).toBe(0);
+
     const execution = await person.execute(project);
     expect(await person.ended(execution)).toBe("SUCCEEDED");
     const [publication] = (await at.rig.client.call("listPublications")).items;

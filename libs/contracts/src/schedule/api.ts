@@ -114,6 +114,18 @@ export const listPublicationsQuery = z.strictObject({
   state: oneOrMany(publicationState).optional(),
 });
 
+/** A sample of what the published flow would say. */
+export const testPublicationBody = z.strictObject({
+  run_date: z.string().max(64).optional(),
+  parameters: z.record(parameterName, z.string().max(4096)).default({}),
+});
+/** Nothing is started. */
+export const publicationTest = z.object({
+  ok: z.boolean(),
+  checks: z.array(z.object({ name: z.string(), ok: z.boolean(), message: z.string() })),
+});
+export type PublicationTest = z.infer<typeof publicationTest>;
+
 // Schedules
 
 export const createScheduleBody = z.strictObject({

@@ -13,10 +13,14 @@ import {
   unpublishPublication,
   waitForPublication,
 } from "../operations/publications.ts";
+import { type TestPublicationDeps, testPublication } from "../operations/test-publication.ts";
 import { publicationDetail, publicationView } from "../store/publication-rows.ts";
 import { contextOf, type RouteDeps, replayedHeader } from "./context.ts";
 
-export function registerPublicationRoutes(app: FastifyInstance, deps: RouteDeps & PublicationDeps): void {
+export function registerPublicationRoutes(
+  app: FastifyInstance,
+  deps: RouteDeps & PublicationDeps & TestPublicationDeps,
+): void {
   registerRoute(app, ROUTES.publish, async (request) => {
     const { principal, body } = request;
     const { body: detail, replayed } = await createOnce(deps, {
@@ -60,6 +64,10 @@ export function registerPublicationRoutes(app: FastifyInstance, deps: RouteDeps 
     const options = { context: contextOf(request) };
     return answer(await rotatePublicationSecret(deps, principal, params.publication_id, options));
   });
+
+  registerRoute(app, ROUTES.testPublication, async ({ principal, params, body, signal }) => ({
+    body: await testPublication(deps, principal, params.publication_id, body, signal),
+  }));
 
   registerRoute(app, ROUTES.listSchedulers, async ({ signal }) => {
     const statuses = await schedulerStatuses(deps, signal);

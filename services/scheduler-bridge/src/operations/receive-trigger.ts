@@ -178,10 +178,10 @@ function invalid(problems: readonly ErrorField[]): AiepError {
 }
 
 /** What only a new fire needs: one that is there goes on, whatever became of its publication. */
-async function requireRunnable(
-  deps: TriggerDeps,
+export async function requireRunnable(
+  deps: Pick<TriggerDeps, "experiments">,
   publication: HookPublication,
-  { versionName }: TriggerOrder,
+  { versionName }: Pick<TriggerOrder, "versionName">,
 ): Promise<void> {
   const { state, experimentId, experimentName } = publication;
   if (state === "Unpublishing" || state === "Unpublished")

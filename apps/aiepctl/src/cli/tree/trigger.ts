@@ -106,12 +106,15 @@ export const trigger = group({
     }),
     command({
       name: "test",
-      summary: "What it would do with an event. Starts nothing.",
+      summary: "What an event would start, or whether a published flow could start its run. Starts nothing.",
+      details:
+        "Exit code 1 when a published flow could not. What the scheduler puts into parameters has a sample with --param.",
       examples: [
         'aiepctl trigger test 77aa --type task.succeeded --data \'{"name": "train"}\'',
         "aiepctl trigger test 77aa --event sample.json",
+        "aiepctl trigger test --publication ab13 --run-date 20260301",
       ],
-      arguments: [ID],
+      arguments: [{ ...ID, optional: true }],
       options: [
         {
           name: "event",
@@ -122,6 +125,20 @@ export const trigger = group({
         },
         { name: "type", kind: "value", value: "NAME", help: "Without a file: its type." },
         { name: "data", kind: "value", value: "JSON", help: "Without a file: its data." },
+        {
+          name: "publication",
+          kind: "value",
+          value: "ID",
+          help: "Of an experiment that is published, or of the publication.",
+        },
+        { name: "scheduler", kind: "value", value: "NAME", help: "Where it is published, when to several." },
+        {
+          name: "run-date",
+          kind: "value",
+          value: "DAY",
+          help: "Of the sample, as the scheduler would write it.",
+        },
+        { name: "param", short: "p", kind: "values", value: "K=V", help: "Of the sample." },
       ],
       load: async () => (await import("../../commands/trigger/test.ts")).test,
     }),
