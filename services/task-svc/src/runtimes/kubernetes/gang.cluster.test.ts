@@ -141,9 +141,11 @@ describe.skipIf(kubeconfig === "")("gangs and queues", () => {
       );
       expect(nodes).toHaveLength(2);
       await stage.runtime.remove(task);
+      // The cluster's garbage collector looks for new kinds every 30 s, and this one is new.
       await waitFor(
         "the gang's object is gone with its job",
         async () => (await api.get(group)) === undefined,
+        { timeoutMs: 60_000, intervalMs: 250 },
       );
     },
   );

@@ -183,7 +183,11 @@ describe.skipIf(kubeconfig === "" || restart === "")("the training operator", ()
     expect(await untilEnded(stage, task)).toMatchObject([{ state: "Succeeded" }, { state: "Succeeded" }]);
     expect(userText(await untilLog(stage, task))).toBe("rank 0\n");
     const next = workload(stage, "true", { mode: "DDP" });
-    await stage.runtime.launch(next);
+    // Until its webhook answers again the API server refuses every job; the controller tries again just like this.
+    await waitFor("a job is taken again", async () => {
+      await stage.runtime.launch(next);
+      return true;
+    });
     await untilEnded(stage, next);
   });
 });
