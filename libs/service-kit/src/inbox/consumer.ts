@@ -53,6 +53,8 @@ export type EventMessage<Definition extends EventDefinition> = Definition extend
       readonly envelope: EventEnvelope;
       readonly data: DataOf<Definition>;
       readonly subject: string;
+      /** In performance.now(): what is read after it, was read after the message was sent. */
+      readonly receivedAt: number;
       readonly signal: AbortSignal;
     }
   : never;
@@ -65,6 +67,7 @@ export type CommandMessage<Definition extends CommandDefinition> = Definition ex
       readonly envelope: CommandEnvelope;
       readonly data: DataOf<Definition>;
       readonly subject: string;
+      readonly receivedAt: number;
       readonly signal: AbortSignal;
     }
   : never;

@@ -13,6 +13,8 @@ export interface Decoded<Definition extends MessageDefinition, Envelope> {
   readonly envelope: Envelope;
   readonly data: unknown;
   readonly subject: string;
+  /** In performance.now(): what is read after it, was read after the message was sent. */
+  readonly receivedAt: number;
 }
 
 export class Decoder<Definition extends MessageDefinition, Envelope extends { readonly type: string }> {
@@ -30,7 +32,8 @@ export class Decoder<Definition extends MessageDefinition, Envelope extends { re
     if (definition === undefined) {
       throw new AiepError("MESSAGE_INVALID", `The type ${envelope.type.slice(0, 128)} is not known here.`);
     }
-    return { definition, envelope, data: parseData(definition, message.payload), subject: message.subject };
+    const data = parseData(definition, message.payload);
+    return { definition, envelope, data, subject: message.subject, receivedAt: performance.now() };
   }
 }
 

@@ -3,8 +3,8 @@
  * told again, and finds the fire that it made (I2).
  *
  * J1 The fire is committed before the event counts as handled; its key follows from trigger, source and id of the event.
- * J2 Triggers are read after the event happened, so that one that was just made misses nothing; old events share one reading.
- *    Compiled once per version.
+ * J2 Triggers are read after the event was received, so that one that was made before it misses nothing; events that were
+ *    received before a reading began share it: one a batch. Compiled once per version.
  * J3 Skipped fires of triggers are not told to triggers: a guard that speaks could otherwise be made to talk to itself for ever.
  */
 import { createHash } from "node:crypto";
@@ -39,8 +39,8 @@ export interface EventJudgeDeps {
 
 export interface JudgedEvent {
   readonly groupId: GroupId;
-  /** When it was told, by the clock of who told it. */
-  readonly toldAt: Date;
+  /** In performance.now(). */
+  readonly receivedAt: number;
   /** Made only when there are triggers. */
   readonly event: () => TriggerEvent;
   /** Where it comes from, asked for only when a trigger would fire. */
@@ -51,21 +51,19 @@ export interface JudgedEvent {
 const HOUR_MS = 3_600_000;
 /** A trigger that fails over and over is not written over and over. */
 const PROBLEM_EVERY_MS = 60_000;
-/** Clocks of services differ by less. */
-const SKEW_MS = 10_000;
-/** How long one reading of a group's triggers serves old events. */
-const READING_MS = 5_000;
 const MOST_KEPT = 1000;
 
 interface Reading {
+  /** When it began, in performance.now(). */
   readonly at: number;
-  readonly triggers: readonly EventTrigger[];
+  readonly triggers: Promise<readonly EventTrigger[]>;
 }
 
 export class EventJudge {
   readonly #deps: EventJudgeDeps;
   readonly #compiled = new Map<string, CompiledTrigger>();
   readonly #readings = new Map<string, Reading>();
+  #turn = Promise.resolve();
   /** When a trigger's problem was last written. */
   readonly #told = new Map<string, number>();
 
@@ -76,6 +74,13 @@ export class EventJudge {
   async judge(judged: JudgedEvent): Promise<void> {
     const triggers = await this.#activeFor(judged);
     if (triggers.length === 0) return;
+    // One after another: the guard counts what has fired.
+    const turn = this.#turn.then(async () => await this.#judgeBy(triggers, judged));
+    this.#turn = turn.catch(() => undefined);
+    await turn;
+  }
+
+  async #judgeBy(triggers: readonly EventTrigger[], judged: JudgedEvent): Promise<void> {
     const event = judged.event();
     for (const trigger of triggers) {
       const rules = this.#ready(trigger);
@@ -85,15 +90,18 @@ export class EventJudge {
     }
   }
 
-  /** J2: after an absence there may be many old events, and each would cost a statement. */
-  async #activeFor({ groupId, toldAt }: JudgedEvent): Promise<readonly EventTrigger[]> {
-    const now = this.#deps.clock().getTime();
+  /** J2. */
+  async #activeFor({ groupId, receivedAt }: JudgedEvent): Promise<readonly EventTrigger[]> {
     const known = this.#readings.get(groupId);
-    if (known !== undefined && now - known.at < READING_MS && toldAt.getTime() < known.at - SKEW_MS)
-      return known.triggers;
-    const triggers = await this.#deps.eventTriggers.active(groupId);
-    keep(this.#readings, groupId, { at: now, triggers });
-    return triggers;
+    if (known !== undefined && known.at >= receivedAt) return await known.triggers;
+    const reading = { at: performance.now(), triggers: this.#deps.eventTriggers.active(groupId) };
+    keep(this.#readings, groupId, reading);
+    try {
+      return await reading.triggers;
+    } catch (error) {
+      if (this.#readings.get(groupId) === reading) this.#readings.delete(groupId);
+      throw error;
+    }
   }
 
   #ready(trigger: EventTrigger): CompiledTrigger | undefined {

@@ -38,6 +38,7 @@ afterAll(async () => {
 const common = (id: string, type: string) => ({
   envelope: { id, source: "/test", type, time: new Date().toISOString() },
   subject: "aiep.test.cmd.task-svc.any",
+  receivedAt: 0,
   signal: new AbortController().signal,
 });
 
