@@ -11,10 +11,10 @@ export { type SometimesOptions, sometimes } from "./async/sometimes.ts";
 export { pause, WakeUp, within } from "./async/wait.ts";
 export {
   type Candidate,
+  findVisible,
   groupForNew,
   type PrefixLookup,
   requireMember,
-  resolveId,
   seesGroup,
   type VisibleGroups,
   visibleGroups,
@@ -50,7 +50,7 @@ export { DirectoryIndex, type Membership } from "./directory/directory-index.ts"
 export { type DirectorySource, fixedDirectory, openDirectory } from "./directory/directory-source.ts";
 export { createFailpoints, type Failpoints, NO_FAILPOINTS } from "./failpoints/failpoints.ts";
 export { ALL_SAFE, type UnsafeSwitch, type UnsafeSwitches, unsafeSwitches } from "./failpoints/unsafe.ts";
-export { type BusChanges, changesOnBus } from "./history/bus-changes.ts";
+export { type BusChanges, type BusNews, changesOnBus, newsOnBus } from "./history/bus-changes.ts";
 export { type FollowedHistory, followHistory } from "./history/follow.ts";
 export { type Changes, type Watch, watchChanges } from "./history/watch.ts";
 export { type CreateOnceDeps, createOnce } from "./http/create-once.ts";

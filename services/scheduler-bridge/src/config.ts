@@ -38,7 +38,7 @@ const schema = z.object({
   AIEP_TRIGGER_LEASE_SECONDS: z.coerce.number().min(1).default(90),
   /** Webhooks are kept this long, for an administrator to handle again. */
   AIEP_DELIVERY_DAYS: z.coerce.number().min(1).default(7),
-  /** Between two looks of the leader at what is due, in case nobody woke it. */
+  /** Between two looks of the leader at publications that have a step to do, in case nobody woke it. */
   AIEP_SCHEDULE_LOOK_SECONDS: z.coerce.number().min(0.05).default(1),
   /** How long a repeated Idempotency-Key gets the first answer. */
   AIEP_IDEMPOTENCY_HOURS: z.coerce.number().min(1).default(24),

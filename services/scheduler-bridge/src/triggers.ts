@@ -2,7 +2,7 @@
  * Webhooks and event triggers put together (D25, D27): their stores, what they hear from the bus, the watch over waits that
  * stopped. The service opens it, starts it once callers are let in, and gives its operations to the API.
  */
-import { CONSUMERS, SCHEDULE_EVENTS, TASK_EVENTS, WORKFLOW_EVENTS } from "@aiep/contracts";
+import { CONSUMERS, type FireId, SCHEDULE_EVENTS, TASK_EVENTS, WORKFLOW_EVENTS } from "@aiep/contracts";
 import {
   type Bus,
   type CommitQueue,
@@ -10,6 +10,7 @@ import {
   createEventConsumer,
   type Failpoints,
   type Logger,
+  newsOnBus,
   type SqlPool,
   type Telemetry,
   type UnsafeSwitches,
@@ -19,7 +20,6 @@ import type { Firing } from "./control/firing.ts";
 import type { LeaderJob } from "./control/leader.ts";
 import { watchLeases } from "./control/lease-watch.ts";
 import { startPresence } from "./control/presence.ts";
-import { openFireNews } from "./messaging/fire-news.ts";
 import { createJudgedEventHandler } from "./messaging/outside-events.ts";
 import { createRunEventHandler } from "./messaging/run-events.ts";
 import type { OperationDeps } from "./operations/deps.ts";
@@ -71,7 +71,7 @@ export function openTriggers(deps: TriggersDeps): Triggers {
   const lineage = new LineageStore(pool);
   const eventTriggers = new EventTriggerStore({ pool, commits, address });
   const externalEvents = new ExternalEvents({ pool, commits, address });
-  const fireNews = openFireNews(bus, address.env);
+  const fireNews = newsOnBus<FireId>(bus, { env: address.env, service: "scheduler-bridge", what: "fire" });
   const judge = new EventJudge({ eventTriggers, experiments, fires, firing, clock, log });
   const { env } = address;
   const { telemetry, failpoints, unsafe } = deps;

@@ -92,3 +92,19 @@ export async function resolveId<Id extends string>(
     },
   );
 }
+
+export interface VisibleLookup<Id extends string, Item> extends PrefixLookup<Id> {
+  readonly get: (id: Id) => Promise<Item | undefined>;
+  readonly groupOf: (item: Item) => GroupId;
+}
+
+/** By whole id or unique prefix, when the caller sees it; what they may not see is not there for them. */
+export async function findVisible<Id extends string, Item>(
+  lookup: VisibleLookup<Id, Item>,
+  principal: Principal,
+  written: string,
+): Promise<Item> {
+  const found = await lookup.get(await resolveId(lookup, principal, written));
+  if (found === undefined || !seesGroup(principal, lookup.groupOf(found))) throw lookup.notFound(written);
+  return found;
+}

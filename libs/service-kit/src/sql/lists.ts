@@ -11,7 +11,7 @@ export interface ListedPage<Item> {
   readonly nextCursor: string | null;
 }
 
-/** What `resolveId` looks among. `columns`: id first; `where`: what every row of the list keeps. */
+/** What `findVisible` looks among. `columns`: id first; `where`: what every row of the list keeps. */
 export async function rowsByPrefix<Row extends object>(
   pool: Pick<SqlExecutor, "query">,
   given: { readonly table: string; readonly columns: string; readonly where?: string },

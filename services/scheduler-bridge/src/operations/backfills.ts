@@ -1,13 +1,6 @@
 /** Back-fills as people use them: one run for each business date of a range. */
 import { AiepError, type BackfillId, backfillId, type CreateBackfillBody } from "@aiep/contracts";
-import {
-  type PageQuery,
-  type Principal,
-  randomHex,
-  requireMember,
-  resolveId,
-  seesGroup,
-} from "@aiep/service-kit";
+import { findVisible, type PageQuery, type Principal, randomHex, requireMember } from "@aiep/service-kit";
 import {
   type Backfill,
   daysOf,
@@ -31,7 +24,7 @@ export async function findBackfill(
   principal: Principal,
   written: string,
 ): Promise<Backfill> {
-  const id = await resolveId<BackfillId>(
+  return await findVisible<BackfillId, Backfill>(
     {
       what: "back-fills",
       id: backfillId,
@@ -40,13 +33,12 @@ export async function findBackfill(
         const found = await backfills.findByPrefix(prefix, groups, limit);
         return found.map(({ id: each, state }) => ({ id: each, name: each, state }));
       },
+      get: async (id) => await backfills.get(id),
+      groupOf: ({ groupId }) => groupId,
     },
     principal,
     written,
   );
-  const backfill = await backfills.get(id);
-  if (backfill === undefined || !seesGroup(principal, backfill.groupId)) throw notFound(written);
-  return backfill;
 }
 
 /** Begins at once. */

@@ -9,12 +9,11 @@ import {
   type UpdateEventTriggerBody,
 } from "@aiep/contracts";
 import {
+  findVisible,
   type Principal,
   requireMatch,
   requireMember,
-  resolveId,
   type Sql,
-  seesGroup,
   visibleGroups,
 } from "@aiep/service-kit";
 import type * as z from "zod";
@@ -94,19 +93,18 @@ export async function findEventTrigger(
   principal: Principal,
   written: string,
 ): Promise<NamedTrigger> {
-  const id: EventTriggerId = await resolveId(
+  return await findVisible<EventTriggerId, NamedTrigger>(
     {
       what: "event triggers",
       id: eventTriggerId,
       notFound,
       find: async (...prefix) => await deps.eventTriggers.findByPrefix(...prefix),
+      get: async (id) => await deps.eventTriggers.get(id),
+      groupOf: ({ trigger }) => trigger.groupId,
     },
     principal,
     written,
   );
-  const found = await deps.eventTriggers.get(id);
-  if (found === undefined || !seesGroup(principal, found.trigger.groupId)) throw notFound(written);
-  return found;
 }
 
 const notFound = (written: string) =>

@@ -1,6 +1,6 @@
 /** Fires as people look at them: what was to run, and what became of it. */
 import { AiepError, type FireId, fireId } from "@aiep/contracts";
-import { type Principal, resolveId, seesGroup, visibleGroups } from "@aiep/service-kit";
+import { findVisible, type Principal, visibleGroups } from "@aiep/service-kit";
 import type { Fire } from "../domain/fire.ts";
 import type { FireQuery } from "../store/fire-store.ts";
 import type { OperationDeps } from "./deps.ts";
@@ -20,7 +20,7 @@ export async function findFire(
   written: string,
 ): Promise<Fire> {
   const notFound = () => new AiepError("FIRE_NOT_FOUND", `There is no fire ${written} in your groups.`);
-  const id = await resolveId<FireId>(
+  return await findVisible<FireId, Fire>(
     {
       what: "fires",
       id: fireId,
@@ -29,11 +29,10 @@ export async function findFire(
         const found = await fires.findByPrefix(prefix, groups, limit);
         return found.map(({ id: each, state }) => ({ id: each, name: each, state }));
       },
+      get: async (id) => await fires.get(id),
+      groupOf: ({ groupId }) => groupId,
     },
     principal,
     written,
   );
-  const fire = await fires.get(id);
-  if (fire === undefined || !seesGroup(principal, fire.groupId)) throw notFound();
-  return fire;
 }

@@ -16,12 +16,11 @@ import {
 } from "@aiep/contracts";
 import {
   type Changes,
+  findVisible,
   type Principal,
   randomHex,
   requireMember,
-  resolveId,
   type Sql,
-  seesGroup,
   visibleGroups,
   watchChanges,
 } from "@aiep/service-kit";
@@ -70,19 +69,18 @@ export async function findPublication(
 ): Promise<Publication> {
   const notFound = () =>
     new AiepError("PUBLICATION_NOT_FOUND", `There is no publication ${written} in your groups.`);
-  const id = await resolveId<PublicationId>(
+  return await findVisible<PublicationId, Publication>(
     {
       what: "publications",
       id: publicationId,
       notFound,
       find: async (prefix, groups, limit) => await publications.findByPrefix(prefix, groups, limit),
+      get: async (id) => await publications.get(id),
+      groupOf: ({ groupId }) => groupId,
     },
     principal,
     written,
   );
-  const publication = await publications.get(id);
-  if (publication === undefined || !seesGroup(principal, publication.groupId)) throw notFound();
-  return publication;
 }
 
 async function findToChange(deps: PublicationDeps, principal: Principal, written: string) {

@@ -8,13 +8,12 @@ import {
   type UpdateScheduleBody,
 } from "@aiep/contracts";
 import {
+  findVisible,
   type Principal,
   randomHex,
   requireMatch,
   requireMember,
-  resolveId,
   type Sql,
-  seesGroup,
   visibleGroups,
 } from "@aiep/service-kit";
 import type { BackfillTurns } from "../control/backfill-turns.ts";
@@ -66,19 +65,18 @@ export async function findSchedule(
   principal: Principal,
   written: string,
 ): Promise<Schedule> {
-  const id = await resolveId<ScheduleId>(
+  return await findVisible<ScheduleId, Schedule>(
     {
       what: "schedules",
       id: scheduleId,
       notFound,
       find: async (prefix, groups, limit) => await schedules.findByPrefix(prefix, groups, limit),
+      get: async (id) => await schedules.get(id),
+      groupOf: ({ groupId }) => groupId,
     },
     principal,
     written,
   );
-  const schedule = await schedules.get(id);
-  if (schedule === undefined || !seesGroup(principal, schedule.groupId)) throw notFound(written);
-  return schedule;
 }
 
 export async function findScheduleToChange(

@@ -1,6 +1,6 @@
 /** Which task a caller means, and whether they may see or change it (D15, D16): the rules are service-kit's. */
 import { AiepError, type TaskId, taskId } from "@aiep/contracts";
-import { type Principal, requireMember, resolveId, seesGroup } from "@aiep/service-kit";
+import { findVisible, type Principal, requireMember } from "@aiep/service-kit";
 import type { Task } from "../domain/task.ts";
 import type { TaskRecord, TaskStore } from "../store/task-store.ts";
 
@@ -12,10 +12,9 @@ export interface FindDeps {
 export async function findTask(deps: FindDeps, principal: Principal, prefix: string): Promise<TaskRecord> {
   const find = async (...query: Parameters<TaskStore["findByPrefix"]>) =>
     await deps.store.findByPrefix(...query);
-  const id = await resolveId<TaskId>({ what: "tasks", id: taskId, notFound, find }, principal, prefix);
-  const record = await deps.store.get(id);
-  if (record === undefined || !seesGroup(principal, record.task.facts.groupId)) throw notFound(prefix);
-  return record;
+  const get = async (id: TaskId) => await deps.store.get(id);
+  const groupOf = ({ task }: TaskRecord) => task.facts.groupId;
+  return await findVisible({ what: "tasks", id: taskId, notFound, find, get, groupOf }, principal, prefix);
 }
 
 /** The task alone, to be changed: the caller must be a member of its group. */

@@ -1,6 +1,6 @@
 /** Which experiment or run a caller means, and whether they may see or change it (D15): the rules are service-kit's. */
 import { AiepError, type ExperimentId, experimentId, type RunId, runId } from "@aiep/contracts";
-import { type Principal, requireMember, resolveId, seesGroup, type VisibleGroups } from "@aiep/service-kit";
+import { findVisible, type Principal, requireMember, type VisibleGroups } from "@aiep/service-kit";
 import type { Experiment } from "../domain/experiment.ts";
 import type { RunRecord } from "../store/run-store.ts";
 import type { OperationDeps } from "./deps.ts";
@@ -18,14 +18,18 @@ export async function findExperiment(
     new AiepError("EXPERIMENT_NOT_FOUND", `There is no experiment ${written} in your groups.`);
   const find = async (prefix: string, groups: VisibleGroups, limit: number) =>
     await experiments.findByPrefix(prefix, groups, limit);
-  const id = await resolveId<ExperimentId>(
-    { what: "experiments", id: experimentId, notFound, find },
+  return await findVisible<ExperimentId, Experiment>(
+    {
+      what: "experiments",
+      id: experimentId,
+      notFound,
+      find,
+      get: async (id) => await experiments.get(id),
+      groupOf: ({ groupId }) => groupId,
+    },
     principal,
     written,
   );
-  const experiment = await experiments.get(id);
-  if (experiment === undefined || !seesGroup(principal, experiment.groupId)) throw notFound();
-  return experiment;
 }
 
 export async function findExperimentToChange(
@@ -47,10 +51,18 @@ export async function findRun({ runs }: FindRun, principal: Principal, written: 
       name: experimentName,
       state,
     }));
-  const id = await resolveId<RunId>({ what: "runs", id: runId, notFound, find }, principal, written);
-  const run = await runs.get(id);
-  if (run === undefined || !seesGroup(principal, run.facts.groupId)) throw notFound();
-  return run;
+  return await findVisible<RunId, RunRecord>(
+    {
+      what: "runs",
+      id: runId,
+      notFound,
+      find,
+      get: async (id) => await runs.get(id),
+      groupOf: ({ facts }) => facts.groupId,
+    },
+    principal,
+    written,
+  );
 }
 
 export async function findRunToChange(
