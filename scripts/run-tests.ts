@@ -1,6 +1,6 @@
 /*
- * The tests, under Node 24: gets the servers they start, runs Vitest with the arguments given and ends with one plain line,
- * `N passed, N failed`. A name, such as `npm test -- task-svc`, selects the projects that begin with it; every other
+ * The tests, under Node 24: gets the servers they start, runs Vitest with the arguments given and ends with a plain line for
+ * each failure and one for all, `N passed, N failed`. A name, such as `npm test -- task-svc`, selects the projects that begin with it; every other
  * argument is Vitest's own. Fails when a test failed, when a file could not be loaded, and when no test ran.
  */
 import { spawn } from "node:child_process";
@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DevServerError, ensurePython, ensureServers } from "../libs/dev-servers/src/index.ts";
 import { vitestArguments } from "./lib/test-arguments.ts";
-import { closingLine, readTally } from "./lib/test-tally.ts";
+import { closingLine, failureLines, readTally } from "./lib/test-tally.ts";
 import { workspaces } from "./lib/workspaces.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -34,6 +34,7 @@ const exitCode = await run(process.execPath, [vitest, "run", ...reporters, ...ar
 const report = await readFile(reportFile, "utf8").catch(() => undefined);
 await rm(folder, { recursive: true, force: true });
 const tally = readTally(report, exitCode);
+for (const line of failureLines(report, root)) console.log(line);
 console.log(closingLine(tally));
 process.exitCode = tally.failed > 0 || tally.passed === 0 ? 1 : 0;
 

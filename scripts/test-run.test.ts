@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { sourceEnv } from "./lib/node24.mjs";
 import { vitestArguments } from "./lib/test-arguments.ts";
-import { closingLine, readTally } from "./lib/test-tally.ts";
+import { closingLine, failureLines, readTally } from "./lib/test-tally.ts";
 
 const projects = ["task-svc", "log-svc", "tests"];
 
@@ -36,11 +36,27 @@ test("the closing line names skipped tests only when there are some", () => {
   );
 });
 
+const testResults = [
+  { name: "/repo/libs/a.test.ts", status: "failed", assertionResults: [] },
+  {
+    name: "/repo/libs/b.test.ts",
+    status: "failed",
+    assertionResults: [
+      { fullName: "b holds", status: "passed" },
+      { fullName: "b bends", status: "failed" },
+    ],
+  },
+];
+
+test("every failure has a line that says where it is", () => {
+  expect(failureLines(report({ testResults }), "/repo")).toEqual([
+    "FAILED: libs/a.test.ts could not be loaded",
+    "FAILED: libs/b.test.ts > b bends",
+  ]);
+  expect(failureLines(undefined, "/repo")).toEqual([]);
+});
+
 test("a file that could not be loaded is a failure", () => {
-  const testResults = [
-    { status: "failed", assertionResults: [] },
-    { status: "failed", assertionResults: [{}] },
-  ];
   expect(readTally(report({ numFailedTests: 1, testResults }), 1)).toEqual({
     passed: 3,
     failed: 2,

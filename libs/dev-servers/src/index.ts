@@ -22,6 +22,7 @@ export {
   WaitTimeoutError,
 } from "./errors.ts";
 export { type AuditedWrite, AuditLog } from "./kubernetes/audit-log.ts";
+export { type ClusterPart, type RestartPart, restarting } from "./kubernetes/cluster-parts.ts";
 export { type ApiFault, type FaultProxy, openFaultProxy, type SeenCall } from "./kubernetes/fault-proxy.ts";
 export { type KubeApi, KubeApiError, openKubeApi } from "./kubernetes/kube-api.ts";
 export { kubeconfigText, readAccess } from "./kubernetes/kubeconfig.ts";

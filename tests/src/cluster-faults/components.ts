@@ -1,20 +1,11 @@
 /**
- * The cluster's own parts, killed and started again. AIEP_CLUSTER_RESTART names a program that takes a part's name, `--kill`
- * and `--down SECONDS`; only with AIEP_CLUSTER_FAULTS=1 as well, because the cluster may be others' too and it takes minutes.
+ * The cluster's own parts, killed and started again: where AIEP_CLUSTER_RESTART names the program that does it, and only
+ * with AIEP_CLUSTER_FAULTS=1 as well, because the cluster may be others' too and it takes minutes.
  */
-import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { promisify } from "node:util";
+import { type RestartPart, restarting } from "@aiep/dev-servers";
 
-export type Part = "kube-apiserver" | "etcd" | "operator" | "kubelet" | "kube-controller-manager";
-
-export type Restart = (part: Part, downSeconds?: number) => Promise<void>;
-
-const run = promisify(execFile);
-
-export function findRestart(): Restart | undefined {
+export function findRestart(kubeconfig: string): RestartPart | undefined {
   const { AIEP_CLUSTER_RESTART: program = "", AIEP_CLUSTER_FAULTS: wanted } = process.env;
-  if (wanted !== "1" || !existsSync(program)) return undefined;
-  return async (part, downSeconds = 0) =>
-    void (await run(program, [part, "--kill", "--down", String(downSeconds)]));
+  return wanted === "1" && existsSync(program) ? restarting(program, kubeconfig) : undefined;
 }

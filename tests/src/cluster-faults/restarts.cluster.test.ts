@@ -3,23 +3,23 @@
  * AIEP_CLUSTER_FAULTS=1 and AIEP_CLUSTER_RESTART say so (CONTRIBUTING.md).
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { findKwok, waitFor } from "@aiep/dev-servers";
+import { type ClusterPart, findKwok, waitFor } from "@aiep/dev-servers";
 import { describe, expect, it, test } from "vitest";
 import { submitLoad } from "../faults/load.ts";
 import { checkHistory } from "../history/check.ts";
 import { comeToRest } from "../history/read.ts";
 import type { TaskWish } from "../rig/task.ts";
-import { findRestart, type Part } from "./components.ts";
+import { findRestart } from "./components.ts";
 import { type SimulatedRig, startSimulatedRig, tellingLogs } from "./simulated-rig.ts";
 
 const kubeconfig = process.env["KUBECONFIG"] ?? "";
 const kwok = await findKwok();
-const restart = findRestart();
+const restart = findRestart(kubeconfig);
 const AWAY_SECONDS = Number(process.env["AIEP_CLUSTER_AWAY_SECONDS"] ?? 15);
 const TASKS = 60;
 
 /** Under load: the part, how long it is away, how often. */
-const PARTS: readonly (readonly [Part, number, number])[] = [
+const PARTS: readonly (readonly [ClusterPart, number, number])[] = [
   ["kube-apiserver", AWAY_SECONDS, 1],
   ["etcd", 3, 2],
   ["operator", 2, 3],

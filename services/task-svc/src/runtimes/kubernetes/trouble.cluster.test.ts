@@ -1,8 +1,6 @@
 /** What a real cluster does to a task beside running it, and the words a newcomer reads then (I11). */
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import type { TaskSpec } from "@aiep/contracts";
-import { findKwok, startSimulatedNodes, waitFor } from "@aiep/dev-servers";
+import { findKwok, restarting, startSimulatedNodes, waitFor } from "@aiep/dev-servers";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import type { Observation, Workload } from "../../domain/runtime.ts";
@@ -178,16 +176,12 @@ describe.skipIf(kubeconfig === "" || restart === "")("the training operator", ()
     const task = workload(stage, script, { mode: "DDP", workers: 2, spec: { mounts: [dataMount(stage)] } });
     await stage.runtime.launch(task);
     await untilRunning(stage, task);
-    await promisify(execFile)(restart, ["operator", "--kill"]);
+    await restarting(restart, kubeconfig)("operator");
     stage.storage.write("go", "");
     expect(await untilEnded(stage, task)).toMatchObject([{ state: "Succeeded" }, { state: "Succeeded" }]);
     expect(userText(await untilLog(stage, task))).toBe("rank 0\n");
     const next = workload(stage, "true", { mode: "DDP" });
-    // Until its webhook answers again the API server refuses every job; the controller tries again just like this.
-    await waitFor("a job is taken again", async () => {
-      await stage.runtime.launch(next);
-      return true;
-    });
+    await stage.runtime.launch(next);
     await untilEnded(stage, next);
   });
 });
