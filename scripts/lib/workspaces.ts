@@ -4,6 +4,7 @@ export const workspaces: Readonly<Record<string, string>> = {
   "service-kit": "libs/service-kit",
   expressions: "libs/expressions",
   kube: "libs/kube",
+  objects: "libs/objects",
   "dev-servers": "libs/dev-servers",
   "task-svc": "services/task-svc",
   "log-svc": "services/log-svc",

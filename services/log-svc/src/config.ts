@@ -1,20 +1,13 @@
 /** Settings of the store and of the agent, from their environments. */
-import { AiepError } from "@aiep/contracts";
+import { parseStoreLocation, STORE_ADDRESS } from "@aiep/objects";
 import { type Environment, loadConfig, serviceEnvironment, unsafeSwitches } from "@aiep/service-kit";
 import * as z from "zod";
-import type { S3Location } from "./store/objects/s3.ts";
-
-export type StoreLocation =
-  | { readonly kind: "directory"; readonly path: string }
-  | ({ readonly kind: "s3" } & S3Location);
 
 const DAY_MS = 86_400_000;
 
 const storeSchema = z.object({
   ...serviceEnvironment,
-  AIEP_LOG_STORE: z
-    .string()
-    .regex(/^(dir:\/|s3:\/\/)/, "dir:/absolute/path or s3://bucket/prefix?endpoint=…&region=…"),
+  AIEP_LOG_STORE: z.string().regex(STORE_ADDRESS.pattern, STORE_ADDRESS.form),
   AIEP_LOG_STORE_ACCESS_KEY: z.string().optional(),
   AIEP_LOG_STORE_SECRET_KEY: z.string().optional(),
   AIEP_GIT_COMMIT: z.string().optional(),
@@ -25,32 +18,12 @@ export function loadStoreConfig(env: Environment) {
   const config = loadConfig(storeSchema, env);
   return {
     ...config,
-    location: parseLocation(
-      config.AIEP_LOG_STORE,
-      config.AIEP_LOG_STORE_ACCESS_KEY,
-      config.AIEP_LOG_STORE_SECRET_KEY,
-    ),
+    location: parseStoreLocation("AIEP_LOG_STORE", config.AIEP_LOG_STORE, {
+      accessKey: config.AIEP_LOG_STORE_ACCESS_KEY,
+      secretKey: config.AIEP_LOG_STORE_SECRET_KEY,
+    }),
     keepMs: config.AIEP_LOG_RETENTION_DAYS * DAY_MS,
     unsafe: unsafeSwitches(config.AIEP_ENV, config.AIEP_UNSAFE_DISABLE),
-  };
-}
-
-function parseLocation(
-  text: string,
-  accessKey: string | undefined,
-  secretKey: string | undefined,
-): StoreLocation {
-  if (text.startsWith("dir:")) return { kind: "directory", path: text.slice("dir:".length) };
-  if (!URL.canParse(text)) throw new AiepError("CONFIG_INVALID", `AIEP_LOG_STORE ${text} is not an address.`);
-  const url = new URL(text);
-  return {
-    kind: "s3",
-    bucket: url.hostname,
-    prefix: url.pathname.replace(/^\/|\/$/g, ""),
-    endpoint: url.searchParams.get("endpoint") ?? undefined,
-    region: url.searchParams.get("region") ?? "us-east-1",
-    accessKey,
-    secretKey,
   };
 }
 

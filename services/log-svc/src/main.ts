@@ -1,5 +1,6 @@
 /** log-svc: the log store and its API (D17–D19). */
 import { hostname } from "node:os";
+import { openObjectStore } from "@aiep/objects";
 import {
   configOrExit,
   connectBus,
@@ -15,7 +16,6 @@ import {
 import { loadStoreConfig } from "./config.ts";
 import { startLogService } from "./service.ts";
 import { migrate } from "./store/migrate.ts";
-import { openObjectStore } from "./store/objects/open.ts";
 
 const config = configOrExit(loadStoreConfig, process.env);
 const log = createLogger({ service: "log-svc", level: config.AIEP_LOG_LEVEL });

@@ -2,9 +2,9 @@ import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { LOG_HEADERS, logSubject } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
+import type { ObjectStore } from "@aiep/objects";
 import { publishMessage } from "@aiep/service-kit";
 import { describe, expect, it } from "vitest";
-import type { ObjectStore } from "./store/objects/object-store.ts";
 import { newTaskId, node, type Store, startLogStack, TestPod, textsOf } from "./testing/log-stack.ts";
 
 const numbered = (from: number, to: number): string[] =>

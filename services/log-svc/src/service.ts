@@ -1,5 +1,6 @@
 /** The log store with its parts wired: intake, projection, retention, HTTP. Started by `main.ts` and by tests. */
 import { CONSUMERS, STREAMS } from "@aiep/contracts";
+import type { ObjectStore } from "@aiep/objects";
 import {
   type Bus,
   createDeadLetters,
@@ -23,7 +24,6 @@ import { LiveTail } from "./ingest/live-tail.ts";
 import { createTaskProjection } from "./messaging/task-projection.ts";
 import { createLogMetrics, observeIngest } from "./metrics.ts";
 import { LogIndex } from "./store/log-index.ts";
-import type { ObjectStore } from "./store/objects/object-store.ts";
 import { runRetention } from "./store/retention.ts";
 import { TaskStore } from "./store/task-facts.ts";
 

@@ -1,9 +1,10 @@
 /** A flush unit's bytes as objects: compressed, put, described for the index. Touches no index itself. */
+
+import type { ObjectStore } from "@aiep/objects";
 import type { Segment } from "../domain/assembly.ts";
 import { countLines, edgeTime } from "../domain/cri.ts";
 import { chunkKey, compress } from "../store/chunk-codec.ts";
 import type { ChunkRow, SegmentRow, SourceKey } from "../store/log-index.ts";
-import type { ObjectStore } from "../store/objects/object-store.ts";
 
 /** A chunk is closed once it has this many bytes. */
 export const CHUNK_BYTES = 512 * 1024;

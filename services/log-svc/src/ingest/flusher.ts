@@ -6,10 +6,11 @@
  *    from where the writer stands (S1), messages are acknowledged last.
  * F3 A source whose chunk cannot be written is tried again later and holds back no other source (I12).
  */
+
+import type { ObjectStore } from "@aiep/objects";
 import type { Failpoints, Logger } from "@aiep/service-kit";
 import type { LogMetrics } from "../metrics.ts";
 import type { LogIndex, SourceAppend } from "../store/log-index.ts";
-import type { ObjectStore } from "../store/objects/object-store.ts";
 import { writeChunks } from "./chunk-writer.ts";
 import type { FlushUnit } from "./source-writer.ts";
 

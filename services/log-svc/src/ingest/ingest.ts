@@ -10,6 +10,7 @@
  * G5 What cannot be a batch goes to the DLQ and disturbs nobody (I12).
  */
 import { AiepError, CONSUMERS, type ConsumerDefinition } from "@aiep/contracts";
+import type { ObjectStore } from "@aiep/objects";
 import {
   type Bus,
   type Consumer,
@@ -22,7 +23,6 @@ import {
 } from "@aiep/service-kit";
 import { type IngestFigures, type LogMetrics, NO_METRICS } from "../metrics.ts";
 import type { LogIndex, SourceKey } from "../store/log-index.ts";
-import type { ObjectStore } from "../store/objects/object-store.ts";
 import { type LogBatch, readBatch } from "./batch.ts";
 import { BatchPull } from "./batch-pull.ts";
 import { defaultLimits, FlushSchedule, type IngestLimits } from "./flush-schedule.ts";

@@ -6,6 +6,7 @@
  * N2 One chunk in memory. Chunks wholly outside the time range are never opened.
  */
 
+import { ObjectMissingError, type ObjectStore } from "@aiep/objects";
 import type { Place } from "../domain/cursor.ts";
 import type { LogEntry, ReadSegment } from "../domain/line-reader.ts";
 import { LineReader } from "../domain/line-reader.ts";
@@ -13,7 +14,6 @@ import type { Lane } from "../domain/merge.ts";
 import type { LiveTail } from "../ingest/live-tail.ts";
 import { decompress } from "../store/chunk-codec.ts";
 import type { ChunkRow, LogIndex, SegmentRow, SourceRow } from "../store/log-index.ts";
-import { ObjectMissingError, type ObjectStore } from "../store/objects/object-store.ts";
 
 export interface ReadingDeps {
   readonly index: LogIndex;

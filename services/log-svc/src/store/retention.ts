@@ -5,10 +5,11 @@
  * Order safe against a crash: mark in the index (readers see an "expired" gap), remove objects, then the last mark. A
  * crash repeats the removal; nothing is removed that the index still points to.
  */
+
+import type { ObjectStore } from "@aiep/objects";
 import { type Logger, pause } from "@aiep/service-kit";
 import { sourcePrefix } from "./chunk-codec.ts";
 import type { LogIndex, SourceRow } from "./log-index.ts";
-import type { ObjectStore } from "./objects/object-store.ts";
 
 export interface RetentionDeps {
   readonly index: LogIndex;

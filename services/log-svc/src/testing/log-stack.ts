@@ -20,6 +20,7 @@ import {
   taskId,
 } from "@aiep/contracts";
 import { type NatsServer, startNats, testDatabase } from "@aiep/dev-servers";
+import { type ObjectStore, openDirectoryStore } from "@aiep/objects";
 import {
   applyTopology,
   type Bus,
@@ -34,8 +35,6 @@ import { LiveTail } from "../ingest/live-tail.ts";
 import { type LogFilter, LogReader } from "../reading/log-reader.ts";
 import { LogIndex } from "../store/log-index.ts";
 import { migrate } from "../store/migrate.ts";
-import { openDirectoryStore } from "../store/objects/directory.ts";
-import type { ObjectStore } from "../store/objects/object-store.ts";
 import { TaskStore } from "../store/task-facts.ts";
 
 const ENV = "test";

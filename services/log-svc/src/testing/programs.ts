@@ -6,10 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CONSUMERS, STREAMS, type TaskId, TOKEN_AUDIENCE } from "@aiep/contracts";
 import { createTokenSigner, freePort, startNats, testDatabase, waitFor } from "@aiep/dev-servers";
+import { openDirectoryStore } from "@aiep/objects";
 import { applyTopology, connectBus, createSqlPool, type NatsRole, natsPermissions } from "@aiep/service-kit";
 import { LiveTail } from "../ingest/live-tail.ts";
 import { LogIndex } from "../store/log-index.ts";
-import { openDirectoryStore } from "../store/objects/directory.ts";
 import { EVERYTHING, log, readEverything } from "./log-stack.ts";
 
 const ROLES: readonly NatsRole[] = ["task-svc", "log-svc", "log-agent", "topology"];

@@ -1,6 +1,6 @@
-/** The object store that the configuration names. */
-import type { StoreLocation } from "../../config.ts";
+/** The store at a place. S3 is loaded only where it is used. */
 import { openDirectoryStore } from "./directory.ts";
+import type { StoreLocation } from "./location.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 export async function openObjectStore(location: StoreLocation): Promise<ObjectStore> {

@@ -1,15 +1,6 @@
 /** Objects in an S3-compatible bucket, path style. The SDK is loaded here only: a directory store never pays for it. */
+import type { S3Location } from "./location.ts";
 import { keySegments, ObjectMissingError, type ObjectStore } from "./object-store.ts";
-
-export interface S3Location {
-  readonly bucket: string;
-  /** Put before every key, e.g. `aiep/logs`. */
-  readonly prefix: string;
-  readonly endpoint: string | undefined;
-  readonly region: string;
-  readonly accessKey: string | undefined;
-  readonly secretKey: string | undefined;
-}
 
 export async function openS3Store(location: S3Location): Promise<ObjectStore> {
   const s3 = await import("@aws-sdk/client-s3");
