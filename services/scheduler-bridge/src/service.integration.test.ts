@@ -1,18 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Bridge, type BridgeGround, layBridgeGround } from "./testing/bridge.ts";
+import { describe, expect, it } from "vitest";
+import { openBridge } from "./testing/opened-bridge.ts";
+
+const { ground, bridge } = await openBridge();
 
 describe("scheduler-bridge as its callers meet it", () => {
-  let ground: BridgeGround;
-  let bridge: Bridge;
-  beforeAll(async () => {
-    ground = await layBridgeGround();
-    bridge = await ground.start();
-  });
-  afterAll(async () => {
-    await bridge?.[Symbol.asyncDispose]();
-    await ground?.[Symbol.asyncDispose]();
-  });
-
   it("says what it is, and lists dead letters to administrators alone", async () => {
     const version = await fetch(`${bridge.url}/version`);
     expect(await version.json()).toMatchObject({ service: "scheduler-bridge" });

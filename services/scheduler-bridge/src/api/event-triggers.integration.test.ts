@@ -10,21 +10,12 @@ import {
 } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
 import { publishMessage, randomHex } from "@aiep/service-kit";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Bridge, type BridgeGround, layBridgeGround } from "../testing/bridge.ts";
+import { describe, expect, it } from "vitest";
+import { openBridge } from "../testing/opened-bridge.ts";
 import { knownExperiment } from "../testing/published-flow.ts";
 import { type ToldRun, toldRun } from "../testing/told-run.ts";
 
-let ground: BridgeGround;
-let bridge: Bridge;
-beforeAll(async () => {
-  ground = await layBridgeGround();
-  bridge = await ground.start();
-});
-afterAll(async () => {
-  await bridge?.[Symbol.asyncDispose]();
-  await ground?.[Symbol.asyncDispose]();
-});
+const { ground, bridge } = await openBridge();
 
 const experiment = async (group?: string) => await knownExperiment(ground, group);
 

@@ -11,19 +11,11 @@ import {
 } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
 import { commandMessage, publishMessage } from "@aiep/service-kit";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Bridge, type BridgeGround, layBridgeGround } from "../testing/bridge.ts";
+import { describe, expect, it } from "vitest";
+import { layBridgeGround } from "../testing/bridge.ts";
+import { openBridge } from "../testing/opened-bridge.ts";
 
-let ground: BridgeGround;
-let bridge: Bridge;
-beforeAll(async () => {
-  ground = await layBridgeGround();
-  bridge = await ground.start();
-});
-afterAll(async () => {
-  await bridge?.[Symbol.asyncDispose]();
-  await ground?.[Symbol.asyncDispose]();
-});
+const { ground, bridge } = await openBridge();
 
 const versionsOf = async (experiment: ExperimentId) =>
   (await ground.pool.query("SELECT 1 FROM experiment_versions WHERE experiment_id = ?", [experiment])).length;

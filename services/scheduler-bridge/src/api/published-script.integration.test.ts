@@ -1,33 +1,25 @@
 import { cancelRun, runIdOfCommand } from "@aiep/contracts";
 import { freePort, waitFor } from "@aiep/dev-servers";
 import { randomHex } from "@aiep/service-kit";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   packageOptions,
   ScriptFolder,
   SHELLS,
   type StartedScript,
 } from "../schedulers/wtss/testing/script.ts";
-import { type Bridge, type BridgeGround, layBridgeGround } from "../testing/bridge.ts";
+import { openBridge } from "../testing/opened-bridge.ts";
 import { knownExperiment, type PublishedFlow, publishedFlow } from "../testing/published-flow.ts";
 import { type ToldRun, toldRun } from "../testing/told-run.ts";
 
 /** The published script, started by a real shell, against the real service; runs are told by the test. */
 
-let ground: BridgeGround;
-let bridge: Bridge;
-let port: number;
+const port = await freePort();
 /** At the address that the script was published with. */
-const start = async () => await ground.start({ AIEP_HTTP_PORT: String(port) });
-beforeAll(async () => {
-  port = await freePort();
-  ground = await layBridgeGround();
-  bridge = await start();
-});
-afterAll(async () => {
-  await bridge?.[Symbol.asyncDispose]();
-  await ground?.[Symbol.asyncDispose]();
-});
+const env = { AIEP_HTTP_PORT: String(port) };
+const opened = await openBridge(env);
+const { ground } = opened;
+let { bridge } = opened;
 
 const [SH = ["sh"]] = SHELLS;
 
@@ -152,7 +144,7 @@ describe("the published script against the service", () => {
     await printed(script, "run: Running");
     expect(await bridge.stop()).toBe(0);
     await run.updated({ train: "Succeeded", test: "Running" });
-    bridge = await start();
+    bridge = await ground.start(env);
     await printed(script, "test: Running");
     await run.becomes("Succeeded", { test: "Succeeded" });
     expect(await script.exited).toBe(0);

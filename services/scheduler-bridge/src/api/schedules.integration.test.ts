@@ -1,19 +1,13 @@
 import { type ExperimentId, type FireView, type RunId, runId } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Bridge, type BridgeGround, layBridgeGround } from "../testing/bridge.ts";
+import { describe, expect, it } from "vitest";
+import type { Bridge } from "../testing/bridge.ts";
+import { openBridge } from "../testing/opened-bridge.ts";
 import { toldRun } from "../testing/told-run.ts";
 
-let ground: BridgeGround;
-let bridge: Bridge;
-beforeAll(async () => {
-  ground = await layBridgeGround();
-  bridge = await ground.start();
-});
-afterAll(async () => {
-  await bridge?.[Symbol.asyncDispose]();
-  await ground?.[Symbol.asyncDispose]();
-});
+const opened = await openBridge();
+const { ground } = opened;
+let { bridge } = opened;
 
 async function known(versions = 1): Promise<ExperimentId> {
   const experiment = await ground.experiment({ versions });

@@ -1,20 +1,12 @@
 /** Whether a published flow could start its run: each broken link of its way is named, and nothing is started. */
 import { experimentDeleted, groupId } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Bridge, type BridgeGround, layBridgeGround } from "../testing/bridge.ts";
+import { expect, it } from "vitest";
+import type { Bridge } from "../testing/bridge.ts";
+import { openBridge } from "../testing/opened-bridge.ts";
 import { knownExperiment, type PublishedFlow, publishedFlow } from "../testing/published-flow.ts";
 
-let ground: BridgeGround;
-let bridge: Bridge;
-beforeAll(async () => {
-  ground = await layBridgeGround();
-  bridge = await ground.start();
-});
-afterAll(async () => {
-  await bridge?.[Symbol.asyncDispose]();
-  await ground?.[Symbol.asyncDispose]();
-});
+const { ground, bridge } = await openBridge();
 
 const flow = async (): Promise<PublishedFlow> => await publishedFlow(ground, await knownExperiment(ground));
 const test = async ({ id }: PublishedFlow, body: object = {}, of: Bridge = bridge) =>

@@ -1,21 +1,12 @@
 import { experimentVersionFrozen, groupId } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
 import { randomHex } from "@aiep/service-kit";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { newWebhookSecret } from "../domain/webhook/index.ts";
-import { type Bridge, type BridgeGround, layBridgeGround } from "../testing/bridge.ts";
+import { openBridge } from "../testing/opened-bridge.ts";
 import { knownExperiment, type PublishedFlow, publishedFlow } from "../testing/published-flow.ts";
 
-let ground: BridgeGround;
-let bridge: Bridge;
-beforeAll(async () => {
-  ground = await layBridgeGround();
-  bridge = await ground.start();
-});
-afterAll(async () => {
-  await bridge?.[Symbol.asyncDispose]();
-  await ground?.[Symbol.asyncDispose]();
-});
+const { ground, bridge } = await openBridge();
 
 const flow = async (): Promise<PublishedFlow> => await publishedFlow(ground, await knownExperiment(ground));
 const execution = () => String(Number.parseInt(randomHex(4), 16));

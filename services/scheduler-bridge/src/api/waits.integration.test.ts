@@ -9,22 +9,14 @@ import {
 } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
 import { randomHex } from "@aiep/service-kit";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { startCommandId } from "../domain/fire.ts";
-import { type Bridge, type BridgeGround, layBridgeGround } from "../testing/bridge.ts";
+import type { Bridge } from "../testing/bridge.ts";
+import { openBridge } from "../testing/opened-bridge.ts";
 import { type Answer, knownExperiment, publishedFlow, send } from "../testing/published-flow.ts";
 import { type ToldRun, toldRun } from "../testing/told-run.ts";
 
-let ground: BridgeGround;
-let bridge: Bridge;
-beforeAll(async () => {
-  ground = await layBridgeGround();
-  bridge = await ground.start();
-});
-afterAll(async () => {
-  await bridge?.[Symbol.asyncDispose]();
-  await ground?.[Symbol.asyncDispose]();
-});
+const { ground, bridge } = await openBridge();
 
 interface Started {
   readonly fire: string;

@@ -1,7 +1,8 @@
 /** Ending a fire for whoever may: its waiting caller, or the watch over waits that stopped. */
 import { AiepError, type FireId } from "@aiep/contracts";
 import { cancelFire, type Fire, type FireChange } from "../domain/fire.ts";
-import type { FireStore, WriteOptions } from "../store/fire-store.ts";
+import type { FireStore } from "../store/fire-store.ts";
+import type { WriteOptions } from "../store/outbox.ts";
 
 const ATTEMPTS = 5;
 

@@ -14,6 +14,7 @@ import {
   type RunId,
   type RunStatusData,
   runCreated,
+  runDeleted,
   runIdOfCommand,
   runRejected,
   runUpdated,
@@ -64,6 +65,7 @@ async function learn(deps: RunEventDeps, memory: RunMemory, message: RunEventMes
     await reject(deps, data as DataOf<typeof runRejected>);
     return [];
   }
+  if (definition === runDeleted) return []; // its fire ended with the run, long before
   const status = data as RunStatusData; // every other event of the context carries it
   if (definition === runCreated) await inherit(deps, data as DataOf<typeof runCreated>);
   const version = envelope.aggregate_version;

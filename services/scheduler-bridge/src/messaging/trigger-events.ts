@@ -6,6 +6,7 @@ import {
   fireView,
   groupId,
   type RunId,
+  runDeleted,
   runId,
   type SCHEDULE_EVENTS,
   type TASK_EVENTS,
@@ -22,6 +23,7 @@ export type AnyEvent = EventMessage<Definitions[number]>;
 /** Undefined: not for triggers (J3). */
 export function judgedEvent(message: AnyEvent, lineage: LineageStore): JudgedEvent | undefined {
   const { definition, envelope } = message;
+  if (definition === runDeleted) return undefined;
   if (definition === fireSkipped && fireView.safeParse(message.data).data?.kind === "event") return undefined;
   return {
     groupId: groupId.parse(envelope.group_id),

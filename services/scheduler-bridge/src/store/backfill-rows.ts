@@ -9,17 +9,9 @@ import {
   type GroupId,
   type ScheduleId,
 } from "@aiep/contracts";
-import {
-  fromJson,
-  insertRow,
-  newOutboxRecord,
-  outboxInsert,
-  type Sql,
-  type SqlValue,
-  updateRow,
-} from "@aiep/service-kit";
+import { fromJson, insertRow, type Sql, type SqlValue, updateRow } from "@aiep/service-kit";
 import type { Backfill, BackfillChange, Progress } from "../domain/backfill.ts";
-import type { Writing } from "./fire-rows.ts";
+import { eventRow, type Writing } from "./outbox.ts";
 
 const BACKFILL_AGGREGATE = "backfill";
 
@@ -75,26 +67,16 @@ const EVENTS = { started: backfillStarted, updated: backfillUpdated, ended: back
 /** Whoever changes a back-fill that was there holds its row; the outbox's version is the second lock. */
 export function backfillStatements(
   { backfill, event, at }: BackfillChange,
-  { address, context = {} }: Writing,
+  writing: Writing,
 ): readonly Sql[] {
   return [
     backfill.version === 1
       ? insertBackfill(backfill)
       : updateRow("backfills", backfill.id, changing(backfill)),
-    outboxInsert(
-      newOutboxRecord({
-        definition: EVENTS[event],
-        data: backfillView(backfill),
-        groupId: backfill.groupId,
-        aggregateType: BACKFILL_AGGREGATE,
-        aggregateId: backfill.id,
-        aggregateVersion: backfill.version,
-        correlationId: context.correlationId ?? backfill.id,
-        causationId: context.causationId,
-        traceparent: context.traceparent,
-        now: at,
-        ...address,
-      }),
+    eventRow(
+      { definition: EVENTS[event], data: backfillView(backfill), at },
+      { ...backfill, type: BACKFILL_AGGREGATE },
+      writing,
     ),
   ];
 }

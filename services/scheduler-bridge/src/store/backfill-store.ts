@@ -2,58 +2,27 @@
 import type { BackfillId, FireState, ScheduleId } from "@aiep/contracts";
 import {
   allOf,
-  type CommitQueue,
   equal,
   type ListedPage,
   oneOf,
   type PageQuery,
   pageOfRows,
   rowsByPrefix,
-  type Sql,
   type SqlExecutor,
-  type SqlPool,
   type VisibleGroups,
 } from "@aiep/service-kit";
 import type { Backfill, BackfillChange, Progress } from "../domain/backfill.ts";
 import { type BackfillRow, backfillOf, backfillStatements } from "./backfill-rows.ts";
-import type { WriteOptions } from "./fire-store.ts";
-import type { ChangeContext, OutboxAddress } from "./outbox.ts";
-import { type Decision, takeTurn } from "./turns.ts";
+import { TurnStore, type TurnStoreDeps } from "./turns.ts";
 
-export interface BackfillStoreDeps {
-  readonly pool: SqlPool;
-  readonly commits: Pick<CommitQueue, "commit" | "transaction">;
-  readonly address: OutboxAddress;
+async function lock(tx: SqlExecutor, id: string): Promise<Backfill | undefined> {
+  const [row] = await tx.query<BackfillRow>("SELECT * FROM backfills WHERE id = ? FOR UPDATE", [id]);
+  return row && backfillOf(row);
 }
 
-export class BackfillStore {
-  readonly #deps: BackfillStoreDeps;
-
-  constructor(deps: BackfillStoreDeps) {
-    this.#deps = deps;
-  }
-
-  statements(change: BackfillChange, context?: ChangeContext): readonly Sql[] {
-    return backfillStatements(change, { address: this.#deps.address, context });
-  }
-
-  async create(change: BackfillChange, { context, also = [] }: WriteOptions = {}): Promise<void> {
-    await this.#deps.commits.commit({
-      key: change.backfill.id,
-      statements: [...this.statements(change, context), ...also],
-    });
-  }
-
-  /** Reads, decides and writes with the back-fill's row held. Undefined when there is none. */
-  async turn<Result>(
-    id: BackfillId,
-    decide: (tx: SqlExecutor, backfill: Backfill) => Promise<Decision<Result>>,
-  ): Promise<Result | undefined> {
-    const lock = async (tx: SqlExecutor) => {
-      const [row] = await tx.query<BackfillRow>("SELECT * FROM backfills WHERE id = ? FOR UPDATE", [id]);
-      return row && backfillOf(row);
-    };
-    return await takeTurn(this.#deps.commits, lock, decide);
+export class BackfillStore extends TurnStore<BackfillId, Backfill, BackfillChange> {
+  constructor(deps: TurnStoreDeps) {
+    super(deps, { lock, statements: backfillStatements, idOf: ({ backfill }) => backfill.id });
   }
 
   /** Counted from its fires. */
@@ -70,13 +39,13 @@ export class BackfillStore {
   }
 
   async get(id: BackfillId): Promise<Backfill | undefined> {
-    const [row] = await this.#deps.pool.query<BackfillRow>("SELECT * FROM backfills WHERE id = ?", [id]);
+    const [row] = await this.deps.pool.query<BackfillRow>("SELECT * FROM backfills WHERE id = ?", [id]);
     return row && backfillOf(row);
   }
 
   async open(schedule?: ScheduleId): Promise<readonly BackfillId[]> {
     const where = allOf([...oneOf("state", ["Running", "Paused"]), ...equal("schedule_id", schedule)]);
-    const rows = await this.#deps.pool.query<{ id: BackfillId }>(
+    const rows = await this.deps.pool.query<{ id: BackfillId }>(
       `SELECT id FROM backfills WHERE ${where.text} ORDER BY seq`,
       where.values,
     );
@@ -85,19 +54,13 @@ export class BackfillStore {
 
   async findByPrefix(prefix: string, groups: VisibleGroups, limit: number) {
     const list = { table: "backfills", columns: "id, state" };
-    return await rowsByPrefix<{ id: BackfillId; state: string }>(
-      this.#deps.pool,
-      list,
-      prefix,
-      groups,
-      limit,
-    );
+    return await rowsByPrefix<{ id: BackfillId; state: string }>(this.deps.pool, list, prefix, groups, limit);
   }
 
   async list(schedule: ScheduleId, page: PageQuery): Promise<ListedPage<Backfill>> {
     const list = { select: "SELECT * FROM backfills", where: equal("schedule_id", schedule) };
     const query = { ...page, schedule };
-    const { items, nextCursor } = await pageOfRows<BackfillRow>(this.#deps.pool, list, query, "all");
+    const { items, nextCursor } = await pageOfRows<BackfillRow>(this.deps.pool, list, query, "all");
     return { items: items.map(backfillOf), nextCursor };
   }
 }

@@ -15,9 +15,9 @@ import {
   DuplicateKeyError,
   equal,
   fromJson,
+  insertRow,
   type ListedPage,
-  newOutboxRecord,
-  outboxInsert,
+  OUTBOX_VERSION_KEY,
   type PageQuery,
   pageOfRows,
   randomHex,
@@ -26,10 +26,11 @@ import {
   type SqlPool,
   type SqlValue,
   sql,
+  updateRow,
   type VisibleGroups,
 } from "@aiep/service-kit";
 import type { EventTrigger, EventTriggerChange } from "../domain/event-trigger/index.ts";
-import type { ChangeContext, OutboxAddress } from "./outbox.ts";
+import { eventRow, type OutboxAddress, type WriteOptions } from "./outbox.ts";
 
 interface Row {
   readonly seq: number;
@@ -86,18 +87,27 @@ export class EventTriggerStore {
   async save(
     change: EventTriggerChange,
     experimentName: string,
-    options: { readonly context?: ChangeContext | undefined; readonly also?: readonly Sql[] } = {},
+    { context, also = [] }: WriteOptions = {},
   ): Promise<void> {
     const { trigger } = change;
     const statements = [
       trigger.version === 1 ? insertion(trigger) : updating(trigger),
-      this.#eventRow(change, experimentName, options.context),
-      ...(options.also ?? []),
+      eventRow(
+        {
+          definition: EVENTS[change.event],
+          data: eventTriggerView({ trigger, experimentName }),
+          at: trigger.updatedAt,
+          by: trigger.owner,
+        },
+        { ...trigger, type: "event-trigger" },
+        { address: this.#deps.address, context },
+      ),
+      ...also,
     ];
     try {
       await this.#deps.commits.commit({ key: trigger.id, statements });
     } catch (error) {
-      if (!DuplicateKeyError.is(error, "outbox_aggregate")) throw error;
+      if (!DuplicateKeyError.is(error, OUTBOX_VERSION_KEY)) throw error;
       throw new AiepError("VERSION_CONFLICT", "The event trigger was changed at the same moment.", {
         cause: error,
       });
@@ -144,29 +154,6 @@ export class EventTriggerStore {
     const list = { select: NAMED, alias: "t.", where };
     const { items, nextCursor } = await pageOfRows<NamedRow>(this.#deps.pool, list, query, groups);
     return { items: items.map(namedOf), nextCursor };
-  }
-
-  #eventRow(
-    { trigger, event }: EventTriggerChange,
-    experimentName: string,
-    context: ChangeContext = {},
-  ): Sql {
-    return outboxInsert(
-      newOutboxRecord({
-        definition: EVENTS[event],
-        data: eventTriggerView({ trigger, experimentName }),
-        groupId: trigger.groupId,
-        aggregateType: "event-trigger",
-        aggregateId: trigger.id,
-        aggregateVersion: trigger.version,
-        authId: trigger.owner,
-        correlationId: context.correlationId,
-        causationId: context.causationId,
-        traceparent: context.traceparent,
-        now: trigger.updatedAt,
-        ...this.#deps.address,
-      }),
-    );
   }
 }
 
@@ -221,28 +208,17 @@ function changing(trigger: EventTrigger): Readonly<Record<string, SqlValue>> {
 }
 
 function insertion(trigger: EventTrigger): Sql {
-  const columns: Readonly<Record<string, SqlValue>> = {
+  return insertRow("event_triggers", {
     id: trigger.id,
     group_id: trigger.groupId,
     experiment_id: trigger.experimentId,
     created_at: trigger.createdAt,
     ...changing(trigger),
-  };
-  const names = Object.keys(columns);
-  return sql(
-    `INSERT INTO event_triggers (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`,
-    Object.values(columns),
-  );
+  });
 }
 
 function updating(trigger: EventTrigger): Sql {
-  const columns = changing(trigger);
-  const assignments = Object.keys(columns).map((name) => `${name} = ?`);
-  return sql(`UPDATE event_triggers SET ${assignments.join(", ")} WHERE id = ? AND version = ?`, [
-    ...Object.values(columns),
-    trigger.id,
-    trigger.version - 1,
-  ]);
+  return updateRow("event_triggers", trigger.id, changing(trigger), { version: trigger.version - 1 });
 }
 
 export function eventTriggerView({ trigger, experimentName }: NamedTrigger): EventTriggerView {

@@ -1,15 +1,8 @@
 /** Outside events, taken in once per group, source and id, and told on as events of our own. */
 import { createHash } from "node:crypto";
 import { type CloudEventBody, externalEventReceived, type GroupId } from "@aiep/contracts";
-import {
-  type CommitQueue,
-  DuplicateKeyError,
-  newOutboxRecord,
-  outboxInsert,
-  type SqlPool,
-  sql,
-} from "@aiep/service-kit";
-import type { ChangeContext, OutboxAddress } from "./outbox.ts";
+import { type CommitQueue, DuplicateKeyError, type SqlPool, sql } from "@aiep/service-kit";
+import { type ChangeContext, eventRow, type OutboxAddress } from "./outbox.ts";
 
 export interface ReceivedEvent {
   readonly groupId: GroupId;
@@ -39,22 +32,18 @@ export class ExternalEvents {
       .update(JSON.stringify([groupId, event.source, event.id]))
       .digest("hex");
     const id = key.slice(0, 32);
-    const record = newOutboxRecord({
-      definition: externalEventReceived,
-      data: { group_id: groupId, event, received_by: receivedBy },
-      groupId,
-      aggregateType: "external-event",
-      aggregateId: id,
-      aggregateVersion: 1,
-      authId: receivedBy,
-      correlationId: context.correlationId,
-      traceparent: context.traceparent,
-      now: at,
-      ...this.#deps.address,
-    });
     const statements = [
       sql("INSERT INTO external_events (event_key, received_at) VALUES (?, ?)", [key, at]),
-      outboxInsert(record),
+      eventRow(
+        {
+          definition: externalEventReceived,
+          data: { group_id: groupId, event, received_by: receivedBy },
+          at,
+          by: receivedBy,
+        },
+        { type: "external-event", id, version: 1, groupId },
+        { address: this.#deps.address, context },
+      ),
     ];
     try {
       await this.#deps.commits.commit({ key: id, statements });

@@ -20,7 +20,6 @@ import {
   fromJson,
   insertRow,
   newOutboxCommand,
-  newOutboxRecord,
   outboxInsert,
   type Sql,
   type SqlValue,
@@ -28,9 +27,9 @@ import {
   updateRow,
 } from "@aiep/service-kit";
 import { cancelCommandId, type Fire, type FireChange, originOf, startCommandId } from "../domain/fire.ts";
-import type { ChangeContext, OutboxAddress } from "./outbox.ts";
+import { eventRow, type Writing } from "./outbox.ts";
 
-export const FIRE_AGGREGATE = "fire";
+const FIRE_AGGREGATE = "fire";
 const COMMAND_AGGREGATE = "fire-command";
 
 export interface FireRow {
@@ -96,11 +95,6 @@ const EVENTS = {
   skipped: fireSkipped,
 } as const;
 
-export interface Writing {
-  readonly address: OutboxAddress;
-  readonly context?: ChangeContext | undefined;
-}
-
 /**
  * The statements of one change. Somebody who was faster is met as DuplicateKeyError: of the fire's key when it is new, of the
  * outbox's version when it was there.
@@ -109,7 +103,11 @@ export function fireStatements(change: FireChange, writing: Writing): readonly S
   const { fire } = change;
   return [
     fire.version === 1 ? insertFire(fire) : updateFire(fire),
-    eventRow(change, writing),
+    eventRow(
+      { definition: EVENTS[change.event], data: fireView(fire), at: change.at },
+      { ...fire, type: FIRE_AGGREGATE },
+      writing,
+    ),
     ...(change.command === undefined ? [] : [commandRow(change, change.command, writing)]),
     ...(change.command?.name === "start_run" ? [insertLineage(fire, change.at)] : []),
   ];
@@ -161,24 +159,6 @@ function insertLineage(fire: Fire, at: Date): Sql {
     fire.id,
     at,
   ]);
-}
-
-function eventRow({ fire, event, at }: FireChange, { address, context = {} }: Writing): Sql {
-  return outboxInsert(
-    newOutboxRecord({
-      definition: EVENTS[event],
-      data: fireView(fire),
-      groupId: fire.groupId,
-      aggregateType: FIRE_AGGREGATE,
-      aggregateId: fire.id,
-      aggregateVersion: fire.version,
-      correlationId: context.correlationId ?? fire.id,
-      causationId: context.causationId,
-      traceparent: context.traceparent,
-      now: at,
-      ...address,
-    }),
-  );
 }
 
 function commandRow(

@@ -26,18 +26,12 @@ import {
 } from "@aiep/service-kit";
 import type { Fire, FireChange } from "../domain/fire.ts";
 import { type FireRow, fireOf, fireStatements, fireView } from "./fire-rows.ts";
-import type { ChangeContext, OutboxAddress } from "./outbox.ts";
+import type { ChangeContext, OutboxAddress, WriteOptions } from "./outbox.ts";
 
 export interface FireStoreDeps {
   readonly pool: SqlPool;
   readonly commits: Pick<CommitQueue, "commit">;
   readonly address: OutboxAddress;
-}
-
-export interface WriteOptions {
-  readonly context?: ChangeContext;
-  /** Statements of the same transaction. */
-  readonly also?: readonly Sql[];
 }
 
 export interface FireQuery extends PageQuery {

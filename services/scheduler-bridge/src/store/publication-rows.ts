@@ -16,17 +16,7 @@ import {
   type StepPurpose,
   type StepState,
 } from "@aiep/contracts";
-import {
-  fromJson,
-  insertRow,
-  newOutboxRecord,
-  outboxInsert,
-  rowsOf,
-  type Sql,
-  type SqlValue,
-  sql,
-  updateRow,
-} from "@aiep/service-kit";
+import { fromJson, insertRow, rowsOf, type Sql, type SqlValue, sql, updateRow } from "@aiep/service-kit";
 import type {
   PlacedStep,
   Publication,
@@ -37,7 +27,7 @@ import type {
   Step,
   Wanted,
 } from "../domain/publication/index.ts";
-import type { Writing } from "./fire-rows.ts";
+import { eventRow, type Writing } from "./outbox.ts";
 
 export const PUBLICATION_AGGREGATE = "publication";
 /** How long an earlier secret is valid beside the one that stands there. */
@@ -137,29 +127,17 @@ const EVENTS = {
 
 /** Somebody who was faster is met as DuplicateKeyError: of the binding when it is new, of the outbox's version when it was there. */
 export function publicationStatements(
-  change: PublicationChange,
-  { address, context = {} }: Writing,
+  { publication, event, steps, at, by, secrets }: PublicationChange,
+  writing: Writing,
 ): readonly Sql[] {
-  const { publication, event, steps, at, by, secrets } = change;
   return [
     publication.version === 1
       ? insertRow("publications", { ...identity(publication), ...changing(publication) })
       : updateRow("publications", publication.id, changing(publication)),
-    outboxInsert(
-      newOutboxRecord({
-        definition: EVENTS[event],
-        data: publicationDetail(publication),
-        groupId: publication.groupId,
-        aggregateType: PUBLICATION_AGGREGATE,
-        aggregateId: publication.id,
-        aggregateVersion: publication.version,
-        authId: by ?? undefined,
-        correlationId: context.correlationId ?? publication.id,
-        causationId: context.causationId,
-        traceparent: context.traceparent,
-        now: at,
-        ...address,
-      }),
+    eventRow(
+      { definition: EVENTS[event], data: publicationDetail(publication), at, by: by ?? undefined },
+      { ...publication, type: PUBLICATION_AGGREGATE },
+      writing,
     ),
     ...(steps.length === 0 ? [] : [stepsStatement(publication.id, steps)]),
     ...(secrets === undefined ? [] : [secretsStatement(publication.id, secrets, at)]),

@@ -30,8 +30,7 @@ import {
   type VisibleGroups,
 } from "@aiep/service-kit";
 import type { Publication, PublicationChange } from "../domain/publication/index.ts";
-import type { WriteOptions } from "./fire-store.ts";
-import type { OutboxAddress } from "./outbox.ts";
+import type { OutboxAddress, WriteOptions } from "./outbox.ts";
 import {
   PUBLICATION_AGGREGATE,
   type PublicationRow,

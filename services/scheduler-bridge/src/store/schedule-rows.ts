@@ -13,17 +13,9 @@ import {
   scheduleResumed,
   scheduleUpdated,
 } from "@aiep/contracts";
-import {
-  fromJson,
-  insertRow,
-  newOutboxRecord,
-  outboxInsert,
-  type Sql,
-  type SqlValue,
-  updateRow,
-} from "@aiep/service-kit";
+import { fromJson, insertRow, type Sql, type SqlValue, updateRow } from "@aiep/service-kit";
 import type { Schedule, ScheduleChange } from "../domain/schedule.ts";
-import type { Writing } from "./fire-rows.ts";
+import { eventRow, type Writing } from "./outbox.ts";
 
 const SCHEDULE_AGGREGATE = "schedule";
 
@@ -98,29 +90,17 @@ const EVENTS = {
 
 /** Whoever changes a schedule that was there holds its row; the outbox's version is the second lock. */
 export function scheduleStatements(
-  change: ScheduleChange,
-  { address, context = {} }: Writing,
+  { schedule, event, by, at }: ScheduleChange,
+  writing: Writing,
 ): readonly Sql[] {
-  const { schedule, event, by, at } = change;
   return [
     schedule.version === 1
       ? insertSchedule(schedule)
       : updateRow("schedules", schedule.id, changing(schedule)),
-    outboxInsert(
-      newOutboxRecord({
-        definition: EVENTS[event],
-        data: scheduleView(schedule),
-        groupId: schedule.groupId,
-        aggregateType: SCHEDULE_AGGREGATE,
-        aggregateId: schedule.id,
-        aggregateVersion: schedule.version,
-        authId: by,
-        correlationId: context.correlationId,
-        causationId: context.causationId,
-        traceparent: context.traceparent,
-        now: at,
-        ...address,
-      }),
+    eventRow(
+      { definition: EVENTS[event], data: scheduleView(schedule), at, by },
+      { ...schedule, type: SCHEDULE_AGGREGATE },
+      writing,
     ),
   ];
 }

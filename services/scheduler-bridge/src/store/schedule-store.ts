@@ -1,29 +1,18 @@
 /** Schedules in the database. What changes one that is there holds its row (turns.ts). */
 import type { ExperimentId, GroupId, PublicationId, ScheduleId } from "@aiep/contracts";
 import {
-  type CommitQueue,
   equal,
   type ListedPage,
   type PageQuery,
   pageOfRows,
   rowsByPrefix,
-  type Sql,
   type SqlExecutor,
-  type SqlPool,
   sql,
   type VisibleGroups,
 } from "@aiep/service-kit";
 import type { Schedule, ScheduleChange } from "../domain/schedule.ts";
-import type { WriteOptions } from "./fire-store.ts";
-import type { ChangeContext, OutboxAddress } from "./outbox.ts";
 import { SCHEDULE_COLUMNS, type ScheduleRow, scheduleOf, scheduleStatements } from "./schedule-rows.ts";
-import { type Decision, takeTurn } from "./turns.ts";
-
-export interface ScheduleStoreDeps {
-  readonly pool: SqlPool;
-  readonly commits: Pick<CommitQueue, "commit" | "transaction">;
-  readonly address: OutboxAddress;
-}
+import { TurnStore, type TurnStoreDeps } from "./turns.ts";
 
 export interface ScheduleQuery extends PageQuery {
   readonly group_id?: readonly GroupId[] | undefined;
@@ -39,36 +28,14 @@ export async function readSchedule(db: SqlExecutor, id: ScheduleId): Promise<Sch
   return row && scheduleOf(row);
 }
 
-export class ScheduleStore {
-  readonly #deps: ScheduleStoreDeps;
+async function lock(tx: SqlExecutor, id: string): Promise<Schedule | undefined> {
+  const [row] = await tx.query<ScheduleRow>(`${SELECT} WHERE s.id = ? AND s.deleted = 0 FOR UPDATE`, [id]);
+  return row && scheduleOf(row);
+}
 
-  constructor(deps: ScheduleStoreDeps) {
-    this.#deps = deps;
-  }
-
-  statements(change: ScheduleChange, context?: ChangeContext): readonly Sql[] {
-    return scheduleStatements(change, { address: this.#deps.address, context });
-  }
-
-  async create(change: ScheduleChange, { context, also = [] }: WriteOptions = {}): Promise<void> {
-    await this.#deps.commits.commit({
-      key: change.schedule.id,
-      statements: [...this.statements(change, context), ...also],
-    });
-  }
-
-  /** Reads, decides and writes with the schedule's row held. Undefined when there is no such schedule, or no more. */
-  async turn<Result>(
-    id: ScheduleId,
-    decide: (tx: SqlExecutor, schedule: Schedule) => Promise<Decision<Result>>,
-  ): Promise<Result | undefined> {
-    const lock = async (tx: SqlExecutor) => {
-      const [row] = await tx.query<ScheduleRow>(`${SELECT} WHERE s.id = ? AND s.deleted = 0 FOR UPDATE`, [
-        id,
-      ]);
-      return row && scheduleOf(row);
-    };
-    return await takeTurn(this.#deps.commits, lock, decide);
+export class ScheduleStore extends TurnStore<ScheduleId, Schedule, ScheduleChange> {
+  constructor(deps: TurnStoreDeps) {
+    super(deps, { lock, statements: scheduleStatements, idOf: ({ schedule }) => schedule.id });
   }
 
   async get(id: ScheduleId): Promise<Schedule | undefined> {
@@ -81,7 +48,7 @@ export class ScheduleStore {
 
   /** Earliest first. */
   async due(now: Date, limit: number): Promise<readonly ScheduleId[]> {
-    const rows = await this.#deps.pool.query<{ id: ScheduleId }>(
+    const rows = await this.deps.pool.query<{ id: ScheduleId }>(
       "SELECT id FROM schedules WHERE next_fire_at <= ? ORDER BY next_fire_at LIMIT ?",
       [now, limit],
     );
@@ -89,7 +56,7 @@ export class ScheduleStore {
   }
 
   async earliest(): Promise<Date | null> {
-    const [row] = await this.#deps.pool.query<{ at: Date | null }>(
+    const [row] = await this.deps.pool.query<{ at: Date | null }>(
       "SELECT MIN(next_fire_at) AS at FROM schedules",
     );
     return row?.at ?? null;
@@ -97,7 +64,7 @@ export class ScheduleStore {
 
   /** Those of which fires wait, back-fills not counted. */
   async withQueuedFires(): Promise<readonly ScheduleId[]> {
-    const rows = await this.#deps.pool.query<{ id: ScheduleId }>(
+    const rows = await this.deps.pool.query<{ id: ScheduleId }>(
       "SELECT DISTINCT source_id AS id FROM fires WHERE state = 'Queued' AND kind IN ('schedule', 'manual')",
     );
     return rows.map(({ id }) => id);
@@ -105,7 +72,7 @@ export class ScheduleStore {
 
   async findByPrefix(prefix: string, groups: VisibleGroups, limit: number) {
     const list = { table: "schedules", columns: "id, name", where: "deleted = 0" };
-    return await rowsByPrefix<{ id: ScheduleId; name: string }>(this.#deps.pool, list, prefix, groups, limit);
+    return await rowsByPrefix<{ id: ScheduleId; name: string }>(this.deps.pool, list, prefix, groups, limit);
   }
 
   async list(query: ScheduleQuery, groups: VisibleGroups): Promise<ListedPage<Schedule>> {
@@ -115,12 +82,12 @@ export class ScheduleStore {
       ...equal("s.paused", query.paused),
     ];
     const list = { select: SELECT, alias: "s.", where };
-    const { items, nextCursor } = await pageOfRows<ScheduleRow>(this.#deps.pool, list, query, groups);
+    const { items, nextCursor } = await pageOfRows<ScheduleRow>(this.deps.pool, list, query, groups);
     return { items: items.map(scheduleOf), nextCursor };
   }
 
   async #one(condition: string, value: string): Promise<Schedule | undefined> {
-    const [row] = await this.#deps.pool.query<ScheduleRow>(`${SELECT} WHERE ${condition} AND s.deleted = 0`, [
+    const [row] = await this.deps.pool.query<ScheduleRow>(`${SELECT} WHERE ${condition} AND s.deleted = 0`, [
       value,
     ]);
     return row && scheduleOf(row);

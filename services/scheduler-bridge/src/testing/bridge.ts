@@ -72,7 +72,7 @@ export const TEST_DIRECTORY: DirectoryInput = {
 export interface BridgeGround extends AsyncDisposable {
   readonly bus: Bus;
   readonly pool: SqlPool;
-  /** A replica, called as ada. Several at once are possible. */
+  /** A replica, called as ada; stopped with the ground at the latest. Several at once are possible. */
   start(env?: Readonly<Record<string, string>>): Promise<Bridge>;
   token(user: string): string;
   /** What workflow-svc says of an aggregate: versions count up by themselves. */
@@ -142,7 +142,8 @@ export async function layBridgeGround(directory: DirectoryInput = TEST_DIRECTORY
     pool,
     token: (user) => signer.token(user),
     tell,
-    start: async (env = {}) => await startReplica({ ...environment, ...env }, (user) => signer.token(user)),
+    start: async (env = {}) =>
+      stack.use(await startReplica({ ...environment, ...env }, (user) => signer.token(user))),
     experiment: async ({ group = "vision", name = "每日训练", versions: count = 1 } = {}) => {
       const id = experimentId.parse(randomHex(16));
       const at = { type: "experiment", id, group };

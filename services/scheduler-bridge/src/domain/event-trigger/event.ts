@@ -1,5 +1,12 @@
 /** An event as triggers see it: ours by context and name, an outside CloudEvent as `external.<type>`. */
-import { SCHEDULE_EVENTS, TASK_EVENTS, WORKFLOW_EVENTS } from "@aiep/contracts";
+import {
+  type EventDefinition,
+  externalEventReceived,
+  runDeleted,
+  SCHEDULE_EVENTS,
+  TASK_EVENTS,
+  WORKFLOW_EVENTS,
+} from "@aiep/contracts";
 import type { Json } from "@aiep/expressions";
 
 export interface TriggerEvent {
@@ -20,7 +27,10 @@ export const EVENT_PROPERTIES = ["type", "id", "source", "subject", "group_id", 
 
 export const EXTERNAL = "external";
 
-/** Types of our own events, without the one in which outside events travel. */
+/** The one in which outside events travel, and the tidying up of old runs, a thousand at a time, which is no news of work. */
+const NOT_FOR_TRIGGERS: readonly EventDefinition[] = [externalEventReceived, runDeleted];
+
+/** Types of our own events. */
 export const KNOWN_TYPES: readonly string[] = [...TASK_EVENTS, ...WORKFLOW_EVENTS, ...SCHEDULE_EVENTS]
-  .filter(({ name }) => name !== "external_event_received")
+  .filter((definition) => !NOT_FOR_TRIGGERS.includes(definition))
   .map(({ context, name }) => `${context}.${name}`);
