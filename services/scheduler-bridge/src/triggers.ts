@@ -63,6 +63,9 @@ export interface Triggers extends Disposable {
   readonly keepHouse: () => Promise<void>;
 }
 
+/** Most events concern no fire and no trigger; those that do may come so much later. */
+const PACE_MS = 25;
+
 export function openTriggers(deps: TriggersDeps): Triggers {
   const { pool, bus, commits, address, log, firing } = deps;
   const { experiments, fires, clock } = deps.operations;
@@ -83,6 +86,7 @@ export function openTriggers(deps: TriggersDeps): Triggers {
     consumers: [
       createEventConsumer({
         ...common,
+        paceMs: PACE_MS,
         consumer: CONSUMERS.scheduleRuns,
         definitions: WORKFLOW_EVENTS,
         handler: createRunEventHandler({
@@ -96,12 +100,14 @@ export function openTriggers(deps: TriggersDeps): Triggers {
       }),
       createEventConsumer({
         ...common,
+        paceMs: PACE_MS,
         consumer: CONSUMERS.scheduleTasks,
         definitions: TASK_EVENTS,
         handler: judged,
       }),
       createEventConsumer({
         ...common,
+        paceMs: PACE_MS,
         consumer: CONSUMERS.scheduleEvents,
         definitions: SCHEDULE_EVENTS,
         handler: judged,

@@ -1,8 +1,8 @@
 /**
  * Applies events in the order of each aggregate's versions (D6): only `last + 1`, in one transaction with the effects.
  *
- * Works on a batch across aggregates: one locking read of the last versions, the handlers, one write. Throws when the
- * transaction failed as a whole; the caller then repeats message by message (I12).
+ * Works on a batch across aggregates in two round trips: one locking read of the last versions, the handlers, one write.
+ * Throws when the transaction failed as a whole; the caller then repeats message by message (I12).
  */
 import type { EventDefinition, EventEnvelope } from "@aiep/contracts";
 import type { SqlPool } from "../sql/pool.ts";
@@ -64,7 +64,7 @@ export async function applyEvents(
       applied.push(event);
       outcomes.push(DONE);
     }
-    await tx.multi([...effects, ...versionStatements(deps, keys, lasts)]);
+    await tx.commit([...effects, ...versionStatements(deps, keys, lasts)]);
     return { outcomes, applied };
   });
 }

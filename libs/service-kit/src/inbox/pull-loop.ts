@@ -4,12 +4,12 @@
  * U1 a message is acknowledged only after `handle` said done, that is after the commit (D6). U2 while the database is away
  * messages are kept in hand, their ack clock is reset and nothing more is pulled: an outage spends no deliveries. U3 a dead
  * letter is on the bus before its message is terminated. U4 one batch at a time, whatever has arrived by then: an idle
- * consumer adds no wait, a busy one works in batches.
+ * consumer adds no wait, a busy one works in batches; one that nobody waits for gathers them, at most one in `paceMs`.
  */
 import type { ConsumerDefinition } from "@aiep/contracts";
 import type { ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import { backoffMs } from "../async/backoff.ts";
-import { pause } from "../async/wait.ts";
+import { pause, WakeUp } from "../async/wait.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Failpoints } from "../failpoints/failpoints.ts";
 import type { Logger } from "../logging/logger.ts";
@@ -22,6 +22,8 @@ export interface PullLoopDeps {
   readonly consumer: ConsumerDefinition;
   readonly env: string;
   readonly batchSize: number;
+  /** From the beginning of a batch that is not full to that of the one before; 0: none. */
+  readonly paceMs: number;
   readonly log: Logger;
   readonly failpoints: Failpoints;
   /** One outcome a message, in the same order. Must not throw. */
@@ -43,6 +45,7 @@ export class PullLoop {
   readonly #stopping = new AbortController();
   readonly #arrived: InHand[] = [];
   readonly #inHand = new Set<InHand>();
+  readonly #full = new WakeUp();
   #open: ConsumerMessages | undefined;
   #changed = Promise.withResolvers<void>();
   #running: Promise<unknown> | undefined;
@@ -120,6 +123,7 @@ export class PullLoop {
     };
     this.#inHand.add(each);
     this.#arrived.push(each);
+    if (this.#arrived.length >= this.#deps.batchSize) this.#full.wake();
     this.#notify();
   }
 
@@ -133,13 +137,22 @@ export class PullLoop {
           continue;
         }
         this.#notify();
+        const began = performance.now();
         await this.#settleAll(batch);
+        await this.#gather(began + this.#deps.paceMs);
       }
     } finally {
       clearInterval(clock);
       for (const { raw } of this.#inHand) raw.nak(); // somebody else takes them at once
       this.#inHand.clear();
     }
+  }
+
+  /** U4. */
+  async #gather(until: number): Promise<void> {
+    const left = until - performance.now();
+    if (left <= 0 || this.#arrived.length >= this.#deps.batchSize) return;
+    await this.#full.wait(left, this.#stopping.signal);
   }
 
   /** U2. */

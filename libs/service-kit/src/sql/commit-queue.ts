@@ -10,7 +10,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AiepError } from "@aiep/contracts";
 import { TransactionConflictError } from "./errors.ts";
-import type { SqlExecutor, SqlPool } from "./pool.ts";
+import type { SqlPool, SqlTransaction } from "./pool.ts";
 import { format, type Sql } from "./sql.ts";
 
 export interface CommitUnit {
@@ -94,7 +94,7 @@ export class CommitQueue {
    * A transaction that reads before it decides what to write: beside the queue, on a connection of its own, told like a commit.
    * Never repeated by itself.
    */
-  async transaction<T>(fn: (tx: SqlExecutor) => Promise<T>): Promise<T> {
+  async transaction<T>(fn: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     if (this.#closed) throw new AiepError("SHUTTING_DOWN", "The service is shutting down.");
     this.#beside += 1;
     try {

@@ -34,9 +34,17 @@ export interface SqlExecutor {
   multi(statements: readonly (Sql | string)[]): Promise<readonly unknown[]>;
 }
 
+export interface SqlTransaction extends SqlExecutor {
+  /** The last statements and COMMIT in one round trip. Nothing may follow. */
+  commit(statements: readonly (Sql | string)[]): Promise<readonly unknown[]>;
+}
+
 export interface SqlPool extends SqlExecutor, AsyncDisposable {
-  /** START TRANSACTION … COMMIT on one connection; rolled back when `fn` throws. Never repeated by itself. */
-  transaction<T>(fn: (tx: SqlExecutor) => Promise<T>): Promise<T>;
+  /**
+   * On one connection; begun in the round trip of its first statement, committed when `fn` is through and did not by itself,
+   * rolled back when it throws. Never repeated by itself.
+   */
+  transaction<T>(fn: (tx: SqlTransaction) => Promise<T>): Promise<T>;
   ping(): Promise<void>;
   close(): Promise<void>;
 }
@@ -85,11 +93,11 @@ class Mysql2Pool implements SqlPool {
     return await this.#with(async (executor) => await executor.multi(statements));
   }
 
-  async transaction<T>(fn: (tx: SqlExecutor) => Promise<T>): Promise<T> {
+  async transaction<T>(fn: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     return await this.#with(async (executor) => {
-      await executor.execute("START TRANSACTION");
-      const result = await fn(executor);
-      await executor.execute("COMMIT");
+      const tx = new OpenTransaction(executor);
+      const result = await fn(tx);
+      await tx.end();
       return result;
     });
   }
@@ -162,6 +170,43 @@ class ConnectionExecutor implements SqlExecutor {
     const texts = statements.map((statement) => textOf(statement, []));
     const results = await run(this.#connection, texts.join("; "), this.#timeout);
     return texts.length === 1 ? [results] : (results as unknown[]); // one result a statement
+  }
+}
+
+class OpenTransaction implements SqlTransaction {
+  readonly #executor: SqlExecutor;
+  #state: "not begun" | "open" | "committed" = "not begun";
+
+  constructor(executor: SqlExecutor) {
+    this.#executor = executor;
+  }
+
+  async query<Row extends object>(statement: string | Sql, values: readonly SqlValue[] = []): Promise<Row[]> {
+    const [rows] = await this.multi([textOf(statement, values)]);
+    return rows as Row[]; // the caller's SELECT says so
+  }
+
+  async execute(statement: string | Sql, values: readonly SqlValue[] = []): Promise<SqlResult> {
+    const [result] = await this.multi([textOf(statement, values)]);
+    return result as SqlResult; // a ResultSetHeader has both members
+  }
+
+  async multi(statements: readonly (Sql | string)[]): Promise<readonly unknown[]> {
+    if (statements.length === 0) return [];
+    const begin = this.#state === "not begun" ? ["START TRANSACTION"] : [];
+    const results = await this.#executor.multi([...begin, ...statements]);
+    this.#state = "open";
+    return results.slice(begin.length);
+  }
+
+  async commit(statements: readonly (Sql | string)[]): Promise<readonly unknown[]> {
+    const results = await this.multi([...statements, "COMMIT"]);
+    this.#state = "committed";
+    return results.slice(0, -1);
+  }
+
+  async end(): Promise<void> {
+    if (this.#state === "open") await this.commit([]);
   }
 }
 

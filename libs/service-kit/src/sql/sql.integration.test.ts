@@ -98,6 +98,23 @@ describe("pool", () => {
     expect(await ids(w.pool)).toEqual([]);
   });
 
+  test("a transaction that commits with its last statements is whole, or not at all, and leaves none open", async () => {
+    await using w = await world([NUMBERS]);
+    await using single = createSqlPool({ url: w.database.url, connectionLimit: 1 });
+    const answers = await single.transaction(async (tx) => {
+      const rows = await tx.query<{ n: number }>("SELECT COUNT(*) AS n FROM numbers");
+      return [rows, await tx.commit([insert(1), insert(2)])];
+    });
+    expect(answers).toMatchObject([[{ n: 0 }], [{ affectedRows: 1 }, { affectedRows: 1 }]]);
+    const failed = single.transaction(async (tx) => {
+      await tx.execute(insert(3));
+      await tx.commit([insert(4), insert(1)]);
+    });
+    await expect(failed).rejects.toThrow(DuplicateKeyError);
+    await single.execute(insert(5));
+    expect(await ids(w.pool)).toEqual([1, 2, 5]);
+  });
+
   test("a server that is not there is DEPENDENCY_UNAVAILABLE, without address or password in the message", async () => {
     await using pool = createSqlPool({ url: "mysql://u:hidden@127.0.0.1:1/x" });
     await expect(pool.ping()).rejects.toMatchObject({ code: "DEPENDENCY_UNAVAILABLE" });

@@ -12,10 +12,14 @@ export type ProjectionDeps = Omit<
   readonly consumer?: ConsumerDefinition;
 };
 
+/** A log is asked for by people: what they wait for is its lines, which come another way. */
+const PACE_MS = 25;
+
 export function createTaskProjection({ tail, consumer, ...deps }: ProjectionDeps): Consumer {
   return createEventConsumer({
     ...deps,
     consumer: consumer ?? CONSUMERS.logTasks,
+    paceMs: PACE_MS,
     definitions: TASK_EVENTS,
     handler: (message) => {
       switch (message.name) {
