@@ -359,6 +359,18 @@ export const ERRORS = {
     title: "The run has ended",
     hint: "Start it again with `aiepctl workflow run`, or rerun what failed.",
   },
+  RUN_NOT_ENDED: {
+    status: 409,
+    retry: "later",
+    title: "The run has not ended",
+    hint: "Cancel it first with `aiepctl workflow runs cancel RUN_ID`, or wait for its end.",
+  },
+  RUN_NEEDED: {
+    status: 409,
+    retry: "later",
+    title: "A run that has not ended needs this one",
+    hint: "Wait for the end of the run that the message names, or cancel it; then delete this one.",
+  },
   NOT_AWAITING_APPROVAL: {
     status: 409,
     retry: "never",

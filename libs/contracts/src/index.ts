@@ -476,6 +476,7 @@ export {
   runCancelled,
   runCancelling,
   runCreated,
+  runDeleted,
   runFailed,
   runNode,
   runNodeKey,

@@ -149,6 +149,16 @@ export const CONSUMERS = {
     maxDeliver: 20,
     maxAckPending: 1000,
   },
+  /** Start commands that died with workflow-svc, so that nothing waits for their runs. Handled until it works: a letter never dies. */
+  scheduleDeadStarts: {
+    stream: "DLQ",
+    durable: "scheduler-bridge",
+    service: "scheduler-bridge",
+    filterSubject: "aiep.*.dlq.workflow-svc.workflow-svc",
+    ackWaitSeconds: 30,
+    maxDeliver: -1,
+    maxAckPending: 500,
+  },
   /** log-svc's projection of tasks: whose they are and whether they ended. */
   logTasks: {
     stream: "TASK",

@@ -31,7 +31,9 @@ const schema = z.object({
   AIEP_RUNNER_IMAGE: z.string().default("aiep/node-runner:latest"),
   /** How long a repeated Idempotency-Key gets the first answer. */
   AIEP_IDEMPOTENCY_HOURS: z.coerce.number().min(1).default(24),
-  /** Commands that were sent are kept this long, to fill a lost stream again. */
+  /** An ended run is deleted when it is older; 0: never. */
+  AIEP_RUN_KEEP_DAYS: z.coerce.number().min(0).default(90),
+  /** Commands that were sent, and events of deleted runs, are kept this long, to fill a lost stream again. */
   AIEP_HISTORY_DAYS: z.coerce.number().min(1).default(30),
 });
 

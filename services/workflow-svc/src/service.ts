@@ -9,6 +9,7 @@ import {
   createDeadLetters,
   createIdempotency,
   createNoticeConsumer,
+  type Idempotency,
   type Logger,
   openDirectory,
   openServiceBus,
@@ -20,6 +21,7 @@ import {
   type ServiceDeps,
   type ServiceParts,
   type SharedParts,
+  type SqlPool,
   sometimes,
   sql,
   verifyTopology,
@@ -30,6 +32,7 @@ import type { ComponentRegistry } from "./components/registry.ts";
 import { readComponentSettings } from "./components/settings.ts";
 import type { WorkflowConfig } from "./config.ts";
 import { createEngine, type Engine } from "./control/engine.ts";
+import { keepRunsTidy } from "./control/run-retention.ts";
 import { createCommandHandler } from "./messaging/command-handler.ts";
 import { createTaskEventHandler } from "./messaging/task-events.ts";
 import { openWakes } from "./messaging/wakes.ts";
@@ -39,6 +42,7 @@ import type { OperationDeps } from "./operations/deps.ts";
 import { migrate } from "./store/migrate.ts";
 import { purgeCache } from "./store/node-cache.ts";
 import { createOwnedRuns } from "./store/owned-runs.ts";
+import { createRunRemoval, type RunRemoval } from "./store/run-removal.ts";
 import { createExperimentStore } from "./store/sql-experiment-store.ts";
 import { createRunStore } from "./store/sql-run-store.ts";
 import { removeUnusedDefinitions } from "./store/unused-definitions.ts";
@@ -82,18 +86,7 @@ export async function startWorkflowService(config: WorkflowConfig, log: Logger, 
 
   const http = await openServiceHttp(service, parts, { pool, bus, directory });
   const idempotency = createIdempotency({ pool });
-  const keepAnswersMs = config.AIEP_IDEMPOTENCY_HOURS * HOUR_MS;
-  const keepHouse = async (): Promise<void> => {
-    await idempotency.purge(keepAnswersMs);
-    await purgeCache(pool);
-    await removeUnusedDefinitions(pool);
-  };
-  const house = {
-    what: "purge of old answers, cached results and definitions nobody names",
-    everyMs: MINUTE_MS,
-    log,
-  };
-  scope.defer("release", house.what, sometimes(keepHouse, house));
+  keepHouse(config, { pool, idempotency, removal: stores.removal }, log, scope);
   registerApi(http.app, {
     ...operations,
     idempotency,
@@ -116,6 +109,39 @@ export async function startWorkflowService(config: WorkflowConfig, log: Logger, 
   const { url, probeUrl } = await http.listen();
   http.started();
   log.info({ url, probe_url: probeUrl }, "workflow-svc listens");
+}
+
+/** What is kept for a while only. */
+function keepHouse(
+  config: WorkflowConfig,
+  { pool, idempotency, removal }: { pool: SqlPool; idempotency: Idempotency; removal: RunRemoval },
+  log: Logger,
+  scope: Scope,
+): void {
+  const keepAnswersMs = config.AIEP_IDEMPOTENCY_HOURS * HOUR_MS;
+  // Every replica may do it: removing twice removes once.
+  const purge = async (): Promise<void> => {
+    await idempotency.purge(keepAnswersMs);
+    await purgeCache(pool);
+    await removeUnusedDefinitions(pool);
+  };
+  const house = {
+    what: "purge of old answers, cached results and definitions nobody names",
+    everyMs: MINUTE_MS,
+    log,
+  };
+  scope.defer("release", house.what, sometimes(purge, house));
+
+  const keepDays = config.AIEP_RUN_KEEP_DAYS;
+  const retention = {
+    pool,
+    removal,
+    keepMs: keepDays === 0 ? null : keepDays * DAY_MS,
+    historyMs: config.AIEP_HISTORY_DAYS * DAY_MS,
+    clock,
+    log,
+  };
+  scope.defer("release", "removal of old runs", keepRunsTidy(retention));
 }
 
 /** What lies outside this process, each opened here and closed by the scope. */
@@ -146,7 +172,7 @@ function openStores(
     bus,
     keep: {
       olderThanMs: config.AIEP_HISTORY_DAYS * DAY_MS,
-      // Events are the history of their run or experiment for as long as it can be read.
+      // Events are the history of their run or experiment for as long as it can be read; a run's go with it (run-removal.ts).
       where: sql("aggregate_type NOT IN ('run', 'experiment')"),
     },
   });
@@ -155,6 +181,7 @@ function openStores(
     commits,
     runs: createRunStore(deps),
     owned: createOwnedRuns(deps),
+    removal: createRunRemoval(deps),
     experiments: createExperimentStore(deps),
   };
 }
@@ -167,7 +194,7 @@ function openWork(
   shared: SharedParts,
   scope: Scope,
 ): { readonly engine: Engine; readonly operations: OperationDeps } {
-  const { runs, owned, experiments, registry } = stores;
+  const { runs, owned, removal, experiments, registry } = stores;
   const pools = (name: string) => config.pools.get(name);
   const wakes = openWakes(bus, config.AIEP_ENV, (wake) => engine.wake(wake));
   const engine: Engine = createEngine({
@@ -190,6 +217,7 @@ function openWork(
   const operations: OperationDeps = {
     experiments,
     runs,
+    removal,
     control: engine.control,
     registry,
     directory,

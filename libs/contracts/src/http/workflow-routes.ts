@@ -483,6 +483,17 @@ const RUN_ROUTES = {
     response: runView,
     errors: [...NO_RUN, ...WRITE],
   }),
+  deleteRun: define({
+    operationId: "deleteRun",
+    service,
+    method: "DELETE",
+    path: "/v1/runs/{run_id}",
+    summary:
+      "Delete a run that ended, with its nodes and what they left. Its container tasks and child runs stay.",
+    params: runParams,
+    status: 204,
+    errors: [...NO_RUN, ...WRITE, "RUN_NOT_ENDED", "RUN_NEEDED", "PRECONDITION_FAILED"],
+  }),
   approveNode: define({
     operationId: "approveNode",
     service,

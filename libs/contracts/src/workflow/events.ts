@@ -142,6 +142,19 @@ export const runFailed = statusEvent("run_failed", "Every node ended and at leas
 export const runCancelled = statusEvent("run_cancelled", "The run was cancelled. Terminal.");
 export const runTimedOut = statusEvent("run_timed_out", "The run's time was over. Terminal.");
 
+export const runDeleted = defineEvent({
+  context: "workflow",
+  name: "run_deleted",
+  version: 1,
+  summary:
+    "A run that had ended was deleted: nobody finds it any more. Its container tasks live on by themselves.",
+  schema: z.object({
+    ...identity,
+    /** Null: by nobody, it was older than runs are kept. */
+    deleted_by: z.string().nullable(),
+  }),
+});
+
 export const runRejected = defineEvent({
   context: "workflow",
   name: "run_rejected",
@@ -206,6 +219,7 @@ export const WORKFLOW_EVENTS = [
   runFailed,
   runCancelled,
   runTimedOut,
+  runDeleted,
   runRejected,
   experimentCreated,
   experimentUpdated,

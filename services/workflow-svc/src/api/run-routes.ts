@@ -1,10 +1,18 @@
-/** Routes of runs: start, read, wait, follow, steer, decide. */
+/** Routes of runs: start, read, wait, follow, steer, decide, delete. */
 import { type HistoryEntry, isTerminalRun, ROUTES, type RunView, runState } from "@aiep/contracts";
 import { createOnce, etag, followHistory, notModified, registerRoute, sse } from "@aiep/service-kit";
 import type { FastifyInstance } from "fastify";
 import { findRun } from "../operations/access.ts";
 import { decide, getNode, listNodes } from "../operations/run-nodes.ts";
-import { cancelRun, listRuns, pauseRun, resumeRun, runHistory, waitForRun } from "../operations/runs.ts";
+import {
+  cancelRun,
+  deleteRun,
+  listRuns,
+  pauseRun,
+  resumeRun,
+  runHistory,
+  waitForRun,
+} from "../operations/runs.ts";
 import { rerun, startRun } from "../operations/start-run.ts";
 import type { RunRecord } from "../store/run-store.ts";
 import { contextOf, type RouteDeps, replayedHeader } from "./context.ts";
@@ -118,6 +126,11 @@ function registerSteering(app: FastifyInstance, deps: RouteDeps): void {
   registerRoute(app, ROUTES.cancelRun, async ({ principal, params, body }) =>
     answer(await cancelRun(deps, principal, params.run_id, body.reason)),
   );
+  registerRoute(app, ROUTES.deleteRun, async (request) => {
+    const { principal, params, ifMatch } = request;
+    await deleteRun(deps, principal, params.run_id, { ...contextOf(request), ifMatch });
+    return undefined;
+  });
   registerRoute(app, ROUTES.approveNode, async ({ principal, params, body }) => {
     const at = { run: params.run_id, node: params.node_key };
     return answer(await decide(deps, principal, at, { ...body, approved: true }));

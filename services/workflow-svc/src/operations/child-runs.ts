@@ -25,6 +25,6 @@ export function createChildRuns(operations: () => OperationDeps): ChildRuns {
         },
       );
     },
-    exists: async (id) => (await operations().runs.get(id)) !== undefined,
+    exists: async (id) => (await operations().runs.accepted(id)) !== undefined,
   };
 }

@@ -4,12 +4,14 @@ import type { Changes, DirectoryIndex } from "@aiep/service-kit";
 import type { ComponentRegistry } from "../components/registry.ts";
 import type { RunControl } from "../control/run-control.ts";
 import type { ExperimentStore } from "../store/experiment-store.ts";
+import type { RunRemoval } from "../store/run-removal.ts";
 import type { RunStore } from "../store/run-store.ts";
 import type { BundleKeys } from "./bundle-keys.ts";
 
 export interface OperationDeps {
   readonly experiments: ExperimentStore;
   readonly runs: RunStore;
+  readonly removal: Pick<RunRemoval, "mark">;
   readonly control: RunControl;
   readonly registry: ComponentRegistry;
   readonly directory: { current(): DirectoryIndex };

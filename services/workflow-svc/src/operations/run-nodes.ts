@@ -15,7 +15,7 @@ import { untouchedView } from "../domain/engine/index.ts";
 import type { AttemptRow, JsonObject, NodeRow, RunRecord } from "../store/run-store.ts";
 import { findRun } from "./access.ts";
 import type { OperationDeps } from "./deps.ts";
-import { runGraph } from "./run-graph.ts";
+import { type RunChoice, runGraph } from "./run-graph.ts";
 import { definitionOf } from "./versions.ts";
 
 /** In the order of the graph, children of a for_each after their node. */
@@ -49,15 +49,14 @@ function placeOf(cursor: string | undefined): number {
 
 async function nodesOf(deps: OperationDeps, run: RunRecord): Promise<readonly RunNodeView[]> {
   const { facts } = run;
-  const definition = await definitionOf(deps, facts.digest);
-  const base = facts.baseRunId === null ? undefined : await deps.runs.get(facts.baseRunId);
-  const graph = await runGraph(deps, definition, { mode: facts.mode, selected: facts.selected, base });
+  const graph = await graphOf(deps, run);
   const written = new Map<string, NodeRow[]>();
   for (const row of await deps.runs.nodes(facts.id)) {
     const id = row.view.node_id;
     written.set(id, [...(written.get(id) ?? []), row]);
   }
   return graph.nodes
+    .filter(({ definition: { id } }) => !graph.whole || written.has(id))
     .toSorted((a, b) => Number(a.final) - Number(b.final) || a.depth - b.depth || a.at - b.at)
     .flatMap(({ definition: node }) => {
       const views = (written.get(node.id) ?? []).map(({ view }) => view);
@@ -65,6 +64,16 @@ async function nodesOf(deps: OperationDeps, run: RunRecord): Promise<readonly Ru
       const children = views.filter(({ index }) => index !== null);
       return [own, ...children.toSorted((a, b) => (a.index ?? 0) - (b.index ?? 0))];
     });
+}
+
+/** `whole`: the run it took results from was deleted; it has ended itself then, and each of its nodes has been written. */
+async function graphOf(deps: OperationDeps, { facts }: RunRecord) {
+  const { baseRunId, mode, selected } = facts;
+  const definition = await definitionOf(deps, facts.digest);
+  const base = baseRunId === null ? undefined : await deps.runs.get(baseRunId);
+  const whole = baseRunId !== null && base === undefined;
+  const choice: RunChoice = whole ? { mode: "all", selected: [], base } : { mode, selected, base };
+  return { nodes: (await runGraph(deps, definition, choice)).nodes, whole };
 }
 
 export interface NodeWhole {

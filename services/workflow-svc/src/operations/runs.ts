@@ -1,7 +1,7 @@
-/** Runs as people see and steer them (D21): read, wait, pause, resume, cancel. Nodes and decisions: run-nodes.ts. */
+/** Runs as people see and steer them (D21): read, wait, pause, resume, cancel, delete. Nodes and decisions: run-nodes.ts. */
 import { AiepError, type HistoryEntry, isTerminalRun, type ListRunsQuery, type RunId } from "@aiep/contracts";
-import { type Principal, visibleGroups, watchChanges } from "@aiep/service-kit";
-import type { RunPage, RunRecord } from "../store/run-store.ts";
+import { type Principal, requireMatch, visibleGroups, watchChanges } from "@aiep/service-kit";
+import type { ChangeContext, RunPage, RunRecord } from "../store/run-store.ts";
 import { findRun, findRunToChange } from "./access.ts";
 import type { OperationDeps } from "./deps.ts";
 
@@ -97,4 +97,34 @@ export async function cancelRun(
   if (isTerminalRun(run.status.state)) return run;
   await deps.control.cancel(run.facts.id, { by: principal.user, reason });
   return await findRun(deps, principal, run.facts.id);
+}
+
+/** A run that ended, and that no live run still reads. Afterwards it is RUN_NOT_FOUND. */
+export async function deleteRun(
+  deps: OperationDeps,
+  principal: Principal,
+  written: string,
+  options: ChangeContext & { readonly ifMatch?: number | "any" | undefined },
+): Promise<void> {
+  const { ifMatch, ...context } = options;
+  const { facts, status } = await findRunToChange(deps, principal, written);
+  requireMatch(ifMatch, status.version);
+  const marked = await deps.removal.mark(facts.id, { ...context, by: principal.user, now: deps.clock() });
+  switch (marked.outcome) {
+    case "deleted":
+    case "gone":
+      return;
+    case "live":
+      throw new AiepError(
+        "RUN_NOT_ENDED",
+        `Run ${facts.id} is ${status.state}; only a run that ended can be deleted.`,
+      );
+    case "needed":
+      throw new AiepError(
+        "RUN_NEEDED",
+        `Run ${marked.by} has not ended and still needs run ${facts.id}, whose results it reads.`,
+      );
+    default:
+      return marked satisfies never;
+  }
 }

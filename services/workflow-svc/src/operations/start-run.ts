@@ -2,7 +2,7 @@
  * Starting a run, for HTTP and for commands alike (D8, D20).
  *
  * S1 One order, one run (I2): over HTTP the Idempotency-Key's row is committed with the run; a command's run has an id made
- *    from the command's, so that a second delivery finds the first one's run. S2 A refusal writes nothing. S3 A changed draft is
+ *    from the command's, so that a second delivery finds the first one's run, even a deleted one. S2 A refusal writes nothing. S3 A changed draft is
  *    frozen in the run's own transaction. S4 Version, parameters and business date are frozen here; nothing later changes them.
  */
 import {
@@ -58,16 +58,16 @@ export async function startRun(
 ): Promise<RunFacts> {
   const id =
     options.child?.id ?? (options.commandId === undefined ? undefined : runIdOfCommand(options.commandId));
-  const earlier = id === undefined ? undefined : await deps.runs.get(id);
-  if (earlier !== undefined) return earlier.facts;
+  const earlier = id === undefined ? undefined : await deps.runs.accepted(id);
+  if (earlier !== undefined) return earlier;
   for (let attempt = 1; ; attempt += 1) {
     const found = await findExperimentToChange(deps, principal, experiment);
     const { version, definition } = await versionToRun(deps, principal, found, order.version_name);
     try {
       return await create(deps, principal, { experiment: found, version, definition, order, id }, options);
     } catch (error) {
-      const other = id === undefined ? undefined : await deps.runs.get(id);
-      if (other !== undefined) return other.facts;
+      const other = id === undefined ? undefined : await deps.runs.accepted(id);
+      if (other !== undefined) return other;
       const conflict = deps.experiments.conflictOf(error);
       if (!AiepError.is(conflict, "VERSION_CONFLICT") || attempt === MAX_ATTEMPTS) throw conflict;
     }

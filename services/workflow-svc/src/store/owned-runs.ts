@@ -6,7 +6,14 @@ import type { RunId } from "@aiep/contracts";
 import { type CommitQueue, type Sql, type SqlPool, sql } from "@aiep/service-kit";
 import { commandRow, eventRow, type OutboxAddress, type OutgoingCommand, type RunEvent } from "./outbox.ts";
 import { type NodeColumns, nodeRowOf, RUN_COLUMNS, type RunColumns, runRecordOf } from "./run-rows.ts";
-import { deleteRequests, insertAttempts, insertRequest, updateRun, upsertNodes } from "./run-statements.ts";
+import {
+  deleteRequests,
+  insertAttempts,
+  insertRequest,
+  isRefusedVersion,
+  updateRun,
+  upsertNodes,
+} from "./run-statements.ts";
 import type {
   AttemptRow,
   LoadedRun,
@@ -47,7 +54,7 @@ export interface RunStep {
 export interface OwnedRuns {
   /** Ids of the shards' runs that have not ended, oldest first. */
   live(shards: readonly number[]): Promise<readonly RunId[]>;
-  /** Undefined when there is no such run. */
+  /** Undefined when there is no such run. One that was deleted is there, and has ended. */
   load(id: RunId): Promise<LoadedRun | undefined>;
   /** Oldest first, those with a larger id than `after`. */
   requests(shards: readonly number[], limit: number): Promise<readonly StoredRequest[]>;
@@ -103,7 +110,7 @@ export function createOwnedRuns({ pool, commits, address }: OwnedRunsDeps): Owne
       try {
         await commits.commit({ key: step.facts.id, statements: statementsOf(step, address) });
       } catch (error) {
-        if (!isFenced(error)) throw error;
+        if (!isRefusedVersion(error)) throw error;
         throw new RunFencedError(`run ${step.facts.id} is not ours to change`, { cause: error });
       }
     },
@@ -123,16 +130,4 @@ function statementsOf(step: RunStep, address: OutboxAddress): Sql[] {
     ...step.requests.map(({ runId, request }) => insertRequest(runId, request)),
     ...step.also,
   ];
-}
-
-const BAD_NULL = 1048;
-
-/** What `updateRun` makes of a guard that does not hold. */
-function isFenced(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    "errno" in error &&
-    error.errno === BAD_NULL &&
-    error.message.includes("version")
-  );
 }

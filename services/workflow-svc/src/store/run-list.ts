@@ -1,16 +1,13 @@
 /** Lists of runs: filters as conditions. */
-import type { GroupId, ListRunsQuery } from "@aiep/contracts";
-import { allOf, compare, decodeCursor, equal, groupsAmong, oneOf, type Sql, sql } from "@aiep/service-kit";
-import { RUN_COLUMNS } from "./run-rows.ts";
+import type { ListRunsQuery } from "@aiep/contracts";
+import { compare, equal, oneOf, type Sql, sql } from "@aiep/service-kit";
 
 const dateOf = (text: string | undefined) => (text === undefined ? undefined : new Date(text));
 
-/** One row more than the page, to know whether there is another. Undefined when no run can match. */
-export function listStatement(query: ListRunsQuery, groups: readonly GroupId[] | "all"): Sql | undefined {
-  const visible = groupsAmong(query.group_id, groups);
-  if (visible?.length === 0) return undefined;
-  const where = allOf([
-    ...oneOf("group_id", visible),
+/** Groups and the cursor are the page's own. */
+export function listConditions(query: ListRunsQuery): readonly Sql[] {
+  return [
+    sql("deleted_at IS NULL"),
     ...oneOf("state", query.state),
     ...oneOf("mode", query.mode),
     ...oneOf("origin_kind", query.origin),
@@ -22,10 +19,5 @@ export function listStatement(query: ListRunsQuery, groups: readonly GroupId[] |
     ...equal("created_by", query.created_by),
     ...compare("created_at >", dateOf(query.created_after)),
     ...compare("created_at <", dateOf(query.created_before)),
-    ...compare("seq <", decodeCursor(query)),
-  ]);
-  return sql(`SELECT ${RUN_COLUMNS.join(", ")} FROM runs WHERE ${where.text} ORDER BY seq DESC LIMIT ?`, [
-    ...where.values,
-    query.limit + 1,
-  ]);
+  ];
 }

@@ -83,6 +83,23 @@ export function updateRun(id: RunId, guard: Guard, status: RunStatus, counts: Co
   );
 }
 
+const BAD_NULL = 1048;
+
+/** What `updateRun` and `keepBase` make of a condition that does not hold. */
+export function isRefusedVersion(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    "errno" in error &&
+    error.errno === BAD_NULL &&
+    error.message.includes("version")
+  );
+}
+
+/** Z4: orders a new run and the deletion of the run it takes results from; refused when that one is deleted already. */
+export function keepBase(id: RunId): Sql {
+  return sql("UPDATE runs SET version = IF(deleted_at IS NULL, version, NULL) WHERE id = ?", [id]);
+}
+
 export function upsertNodes(id: RunId, nodes: readonly NodeRow[]): Sql[] {
   return inSteps(nodes).map((step) =>
     sql(

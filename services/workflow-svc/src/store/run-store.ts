@@ -25,7 +25,7 @@ import type {
   WorkflowDefinition,
   WorkflowNodeId,
 } from "@aiep/contracts";
-import type { Sql } from "@aiep/service-kit";
+import type { Sql, VisibleGroups } from "@aiep/service-kit";
 import type { Json } from "../domain/values/index.ts";
 
 export type JsonObject = Readonly<Record<string, Json>>;
@@ -177,19 +177,25 @@ export interface InsertRunOptions extends ChangeContext {
 
 /** Reads, and the writes that need no ownership. The owner's writes are in `owned-runs.ts`. */
 export interface RunStore {
-  /** Writes the run, its definition when new, `run_created` and the request to start it. */
+  /**
+   * Writes the run, its definition when new, `run_created` and the request to start it. RUN_NOT_FOUND when the run it takes
+   * results from is deleted.
+   */
   insert(run: NewRun, options?: InsertRunOptions): Promise<void>;
   /** R3. Resolves after the commit. */
   request(id: RunId, request: RunRequest): Promise<void>;
 
+  /** Like every other reading: undefined once it was deleted. */
   get(id: RunId): Promise<RunRecord | undefined>;
+  /** Also of a run that was deleted since: its order is not taken a second time (I2). */
+  accepted(id: RunId): Promise<RunFacts | undefined>;
   findByPrefix(
     prefix: string,
-    groups: readonly GroupId[] | "all",
+    groups: VisibleGroups,
     limit: number,
   ): Promise<readonly { readonly id: RunId; readonly experimentName: string; readonly state: RunState }[]>;
   /** Newest first. Throws BAD_CURSOR when the cursor belongs to another filter. */
-  list(query: ListRunsQuery, groups: readonly GroupId[] | "all"): Promise<RunPage>;
+  list(query: ListRunsQuery, groups: VisibleGroups): Promise<RunPage>;
   /** Written nodes in no particular order; a node that is missing is Waiting (R4). */
   nodes(id: RunId): Promise<readonly NodeRow[]>;
   node(id: RunId, key: string): Promise<NodeRow | undefined>;

@@ -1,7 +1,7 @@
 /** The RunStore on MySQL or MariaDB: writes through the commit queue, reads as plain statements. */
 import {
+  AiepError,
   type ExperimentId,
-  type GroupId,
   type HistoryEntry,
   type ListRunsQuery,
   type RunId,
@@ -14,15 +14,16 @@ import {
   HISTORY_COLUMNS,
   type HistoryRow,
   historyEntryOf,
-  pageOf,
-  rowsOf,
+  pageOfRows,
+  rowsByPrefix,
   type Sql,
   type SqlPool,
   sql,
+  type VisibleGroups,
 } from "@aiep/service-kit";
 import { storeDefinition } from "./definitions.ts";
 import { eventRow, type OutboxAddress, RUN_AGGREGATE } from "./outbox.ts";
-import { listStatement } from "./run-list.ts";
+import { listConditions } from "./run-list.ts";
 import {
   type AttemptColumns,
   attemptRowOf,
@@ -33,12 +34,13 @@ import {
   type RunColumns,
   runRecordOf,
 } from "./run-rows.ts";
-import { insertRequest, insertRun } from "./run-statements.ts";
+import { insertRequest, insertRun, isRefusedVersion, keepBase } from "./run-statements.ts";
 import type {
   AttemptRow,
   InsertRunOptions,
   NewRun,
   NodeRow,
+  RunFacts,
   RunPage,
   RunRecord,
   RunRequest,
@@ -55,6 +57,8 @@ export interface SqlRunStoreDeps {
 export function createRunStore(deps: SqlRunStoreDeps): RunStore {
   return new SqlRunStore(deps);
 }
+
+const SELECT_RUNS = `SELECT ${RUN_COLUMNS.join(", ")} FROM runs`;
 
 const CREATED: RunStatus = {
   version: 1,
@@ -76,17 +80,23 @@ class SqlRunStore implements RunStore {
 
   async insert(run: NewRun, options: InsertRunOptions = {}): Promise<void> {
     const { facts, definition } = run;
-    await this.#deps.commits.commit({
-      key: facts.id,
-      statements: [
-        ...queueLock(run),
-        ...(options.also ?? []),
-        ...storeDefinition(definition).statements,
-        insertRun(facts, CREATED, {}),
-        createdEvent(run, this.#deps.address, options),
-        insertRequest(facts.id, { kind: "start" }),
-      ],
-    });
+    const statements = [
+      ...(facts.baseRunId === null ? [] : [keepBase(facts.baseRunId)]),
+      ...queueLock(run),
+      ...(options.also ?? []),
+      ...storeDefinition(definition).statements,
+      insertRun(facts, CREATED, {}),
+      createdEvent(run, this.#deps.address, options),
+      insertRequest(facts.id, { kind: "start" }),
+    ];
+    try {
+      await this.#deps.commits.commit({ key: facts.id, statements });
+    } catch (error) {
+      if (facts.baseRunId === null || !isRefusedVersion(error)) throw error;
+      throw new AiepError("RUN_NOT_FOUND", `The run ${facts.baseRunId} was deleted at the same moment.`, {
+        cause: error,
+      });
+    }
   }
 
   async request(id: RunId, request: RunRequest): Promise<void> {
@@ -94,28 +104,33 @@ class SqlRunStore implements RunStore {
   }
 
   async get(id: RunId): Promise<RunRecord | undefined> {
-    const [row] = await this.#deps.pool.query<RunColumns>(
-      `SELECT ${RUN_COLUMNS.join(", ")} FROM runs WHERE id = ?`,
-      [id],
-    );
-    return row === undefined ? undefined : runRecordOf(row);
+    return await this.#one("id = ? AND deleted_at IS NULL", id);
   }
 
-  async findByPrefix(prefix: string, groups: readonly GroupId[] | "all", limit: number) {
-    if (groups !== "all" && groups.length === 0) return [];
-    const inGroups = groups === "all" ? "" : ` AND group_id IN ${rowsOf(1, groups.length)}`;
-    const rows = await this.#deps.pool.query<{ id: RunId; experiment_name: string; state: RunState }>(
-      `SELECT id, experiment_name, state FROM runs WHERE id LIKE ?${inGroups} ORDER BY seq DESC LIMIT ?`,
-      [`${prefix}%`, ...(groups === "all" ? [] : groups), limit],
+  async accepted(id: RunId): Promise<RunFacts | undefined> {
+    return (await this.#one("id = ?", id))?.facts;
+  }
+
+  async #one(where: string, id: RunId): Promise<RunRecord | undefined> {
+    const [row] = await this.#deps.pool.query<RunColumns>(`${SELECT_RUNS} WHERE ${where}`, [id]);
+    return row && runRecordOf(row);
+  }
+
+  async findByPrefix(prefix: string, groups: VisibleGroups, limit: number) {
+    const list = { table: "runs", columns: "id, experiment_name, state", where: "deleted_at IS NULL" };
+    const rows = await rowsByPrefix<{ id: RunId; experiment_name: string; state: RunState }>(
+      this.#deps.pool,
+      list,
+      prefix,
+      groups,
+      limit,
     );
     return rows.map(({ id, experiment_name: experimentName, state }) => ({ id, experimentName, state }));
   }
 
-  async list(query: ListRunsQuery, groups: readonly GroupId[] | "all"): Promise<RunPage> {
-    const statement = listStatement(query, groups);
-    if (statement === undefined) return { runs: [], nextCursor: null };
-    const rows = await this.#deps.pool.query<RunColumns>(statement);
-    const { items, nextCursor } = pageOf(rows, query);
+  async list(query: ListRunsQuery, groups: VisibleGroups): Promise<RunPage> {
+    const list = { select: SELECT_RUNS, where: listConditions(query) };
+    const { items, nextCursor } = await pageOfRows<RunColumns>(this.#deps.pool, list, query, groups);
     return { runs: items.map(runRecordOf), nextCursor };
   }
 
@@ -163,7 +178,7 @@ class SqlRunStore implements RunStore {
 
   async active(experimentId: ExperimentId): Promise<readonly RunRecord[]> {
     const rows = await this.#deps.pool.query<RunColumns>(
-      `SELECT ${RUN_COLUMNS.join(", ")} FROM runs WHERE experiment_id = ? AND live = 1 ORDER BY seq`,
+      `${SELECT_RUNS} WHERE experiment_id = ? AND live = 1 ORDER BY seq`,
       [experimentId],
     );
     return rows.map(runRecordOf);

@@ -17,7 +17,7 @@ export async function removeUnusedDefinitions(pool: SqlPool, keptDays = KEPT_DAY
     const { affectedRows } = await pool.execute(
       sql(
         `DELETE FROM definitions WHERE created_at < UTC_TIMESTAMP(3) - INTERVAL ? DAY
-           AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.digest = definitions.digest)
+           AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.digest = definitions.digest AND runs.deleted_at IS NULL)
            AND NOT EXISTS (SELECT 1 FROM experiments WHERE experiments.draft_digest = definitions.digest
                            AND experiments.deleted_at IS NULL)
            AND NOT EXISTS (SELECT 1 FROM experiment_versions

@@ -3,6 +3,7 @@ import { testDatabase } from "@aiep/dev-servers";
 import { CommitQueue, createSqlPool, type SqlPool } from "@aiep/service-kit";
 import { migrate } from "../store/migrate.ts";
 import { createOwnedRuns, type OwnedRuns } from "../store/owned-runs.ts";
+import { createRunRemoval, type RunRemoval } from "../store/run-removal.ts";
 import type { RunStore } from "../store/run-store.ts";
 import { createRunStore } from "../store/sql-run-store.ts";
 
@@ -12,6 +13,7 @@ export interface StoreFixture extends AsyncDisposable {
   readonly commits: CommitQueue;
   readonly store: RunStore;
   readonly owned: OwnedRuns;
+  readonly removal: RunRemoval;
 }
 
 export async function openTestStore(): Promise<StoreFixture> {
@@ -28,6 +30,7 @@ export async function openTestStore(): Promise<StoreFixture> {
     commits,
     store: createRunStore(deps),
     owned: createOwnedRuns(deps),
+    removal: createRunRemoval(deps),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }

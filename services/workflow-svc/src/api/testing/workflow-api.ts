@@ -32,6 +32,8 @@ import {
 import { createRegistry } from "../../components/registry.ts";
 import type { RunControl } from "../../control/run-control.ts";
 import { bundleKeysOf } from "../../operations/bundle-keys.ts";
+import type { OperationDeps } from "../../operations/deps.ts";
+import type { OwnedRuns } from "../../store/owned-runs.ts";
 import type { RunStore } from "../../store/run-store.ts";
 import { createExperimentStore } from "../../store/sql-experiment-store.ts";
 import { openTestStore } from "../../testing/database.ts";
@@ -69,6 +71,8 @@ export interface WorkflowApi extends ApiClient, AsyncDisposable {
   readonly url: string;
   readonly pool: SqlPool;
   readonly runs: RunStore;
+  readonly owned: OwnedRuns;
+  readonly operations: OperationDeps;
   token(user: string): string;
   /** An experiment with this definition; its id. */
   create(definition: unknown): Promise<string>;
@@ -77,7 +81,7 @@ export interface WorkflowApi extends ApiClient, AsyncDisposable {
 export async function startWorkflowApi(directory: DirectoryInput = TEST_DIRECTORY): Promise<WorkflowApi> {
   await using opened = new AsyncDisposableStack();
   const log = createLogger({ service: "workflow-svc", level: "silent" });
-  const { pool, commits, store: runs } = opened.use(await openTestStore());
+  const { pool, commits, store: runs, owned, removal } = opened.use(await openTestStore());
   const nats = opened.use(await startNats());
   const bus = opened.use(await connectBus({ url: nats.url, name: "workflow-svc", log }));
   await applyTopology(bus, { streams: Object.values(STREAMS), consumers: Object.values(CONSUMERS) });
@@ -105,13 +109,14 @@ export async function startWorkflowApi(directory: DirectoryInput = TEST_DIRECTOR
       checks: [],
     }),
   );
-  registerApi(http.app, {
+  const operations: OperationDeps = {
     experiments: createExperimentStore({
       pool,
       commits,
       address: { env: "test", source: "/aiep/workflow-svc" },
     }),
     runs,
+    removal,
     control: engineless(runs),
     registry: createRegistry({
       python: { defaultImage: () => "python" },
@@ -128,6 +133,9 @@ export async function startWorkflowApi(directory: DirectoryInput = TEST_DIRECTOR
       generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
     ),
     runnerImage: "aiep/node-runner:test",
+  };
+  registerApi(http.app, {
+    ...operations,
     idempotency: createIdempotency({ pool }),
     deadLetters: createDeadLetters({ bus, service: "workflow-svc", env: "test", consumers: [] }),
   });
@@ -140,6 +148,8 @@ export async function startWorkflowApi(directory: DirectoryInput = TEST_DIRECTOR
     url,
     pool,
     runs,
+    owned,
+    operations,
     token: (user) => signer.token(user),
     ...client,
     create: async (definition) => {
