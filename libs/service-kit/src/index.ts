@@ -97,6 +97,11 @@ export {
 } from "./inbox/consumer.ts";
 export { type DeadMessage, writeDeadLetter } from "./inbox/dead-letter.ts";
 export {
+  createDeadLetterConsumer,
+  type DeadLetter,
+  type DeadLetterConsumerDeps,
+} from "./inbox/dead-letter-consumer.ts";
+export {
   type RunServiceOptions,
   runService,
   type Scope,

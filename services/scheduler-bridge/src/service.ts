@@ -156,6 +156,7 @@ async function openFoundations(config: BridgeConfig, service: ServiceDeps) {
       CONSUMERS.scheduleRuns,
       CONSUMERS.scheduleTasks,
       CONSUMERS.scheduleEvents,
+      CONSUMERS.scheduleDeadStarts,
     ],
   });
   const directory = scope.use("directory", await openDirectory(config.AIEP_DIRECTORY_FILE, log));

@@ -7,6 +7,7 @@ import {
   type Bus,
   type CommitQueue,
   type Consumer,
+  createDeadLetterConsumer,
   createEventConsumer,
   type Failpoints,
   type Logger,
@@ -20,6 +21,8 @@ import type { Firing } from "./control/firing.ts";
 import type { LeaderJob } from "./control/leader.ts";
 import { watchLeases } from "./control/lease-watch.ts";
 import { startPresence } from "./control/presence.ts";
+import { createDeadStartHandler } from "./messaging/dead-starts.ts";
+import type { FireNews } from "./messaging/fire-news.ts";
 import { createJudgedEventHandler } from "./messaging/outside-events.ts";
 import { createRunEventHandler } from "./messaging/run-events.ts";
 import type { OperationDeps } from "./operations/deps.ts";
@@ -81,6 +84,13 @@ export function openTriggers(deps: TriggersDeps): Triggers {
   const common = { bus, pool, env, log, telemetry, failpoints, unsafe };
   const judged = createJudgedEventHandler({ judge, lineage });
   const { leaseMs, scheduler } = deps;
+  const news: FireNews = {
+    changed: (fire) => fireNews.tell(fire),
+    ended: async (fire) =>
+      await firing
+        .ended(fire)
+        .catch((err: unknown) => log.warn({ err, fire: fire.id }, "what waits behind a fire waits on")),
+  };
   return {
     operations: { ...deps.operations, firing, waits, webhooks, fireNews, eventTriggers, externalEvents },
     consumers: [
@@ -90,12 +100,7 @@ export function openTriggers(deps: TriggersDeps): Triggers {
         consumer: CONSUMERS.scheduleRuns,
         definitions: WORKFLOW_EVENTS,
         handler: createRunEventHandler({
-          ...{ fires, waits, lineage, commits, judge, clock },
-          changed: (fire) => fireNews.tell(fire),
-          ended: async (fire) =>
-            await firing
-              .ended(fire)
-              .catch((err: unknown) => log.warn({ err, fire: fire.id }, "what waits behind a fire waits on")),
+          ...{ fires, waits, lineage, commits, judge, clock, ...news },
         }),
       }),
       createEventConsumer({
@@ -111,6 +116,11 @@ export function openTriggers(deps: TriggersDeps): Triggers {
         consumer: CONSUMERS.scheduleEvents,
         definitions: SCHEDULE_EVENTS,
         handler: judged,
+      }),
+      createDeadLetterConsumer({
+        ...common,
+        consumer: CONSUMERS.scheduleDeadStarts,
+        handler: createDeadStartHandler({ fires, clock, failpoints, ...news }),
       }),
     ],
     leaseWatch: {

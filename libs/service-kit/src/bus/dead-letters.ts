@@ -1,9 +1,9 @@
 /** Dead letters of one service, for an administrator (D9): listed with their reasons, handled again, gone once that worked. */
 
-import { AiepError, CE_HEADERS, type DeadLetterView, decodeHeaderValue } from "@aiep/contracts";
+import { AiepError, CE_HEADERS, type DeadLetterView } from "@aiep/contracts";
 import type { StoredMsg } from "@nats-io/jetstream";
 import type { Consumer } from "../inbox/consumer.ts";
-import { DLQ_HEADERS } from "../inbox/dead-letter.ts";
+import { DLQ_HEADERS, readableHeader } from "../inbox/dead-letter.ts";
 import type { StoredMessage } from "../inbox/decode.ts";
 import type { Bus } from "./bus.ts";
 import { busUnavailable } from "./publish.ts";
@@ -41,6 +41,13 @@ export function createDeadLetters(deps: DeadLettersDeps): DeadLetters {
     }
   };
 
+  /** A service may call its durables alike on several streams. */
+  const consumerOf = (message: StoredMsg): Consumer | undefined =>
+    consumers.find(
+      ({ definition: { stream, durable } }) =>
+        message.subject === `${prefix}${durable}` && text(message, DLQ_HEADERS.stream) === stream,
+    );
+
   return {
     list: async ({ limit, cursor }) => {
       const items: DeadLetterView[] = [];
@@ -57,9 +64,7 @@ export function createDeadLetters(deps: DeadLettersDeps): DeadLetters {
     redrive: async (id) => {
       const seq = Number(id);
       const found = Number.isSafeInteger(seq) && seq > 0 ? await get({ seq }) : null;
-      const durable =
-        found?.subject.startsWith(prefix) === true ? found.subject.slice(prefix.length) : undefined;
-      const consumer = consumers.find((each) => each.definition.durable === durable);
+      const consumer = found === null ? undefined : consumerOf(found);
       if (found === null || consumer === undefined) {
         throw new AiepError("DEAD_LETTER_NOT_FOUND", `${service} has no dead letter ${id}.`);
       }
@@ -104,13 +109,6 @@ function viewOf(message: StoredMsg, service: string): DeadLetterView {
   };
 }
 
-/** The dead message's own headers may be the very reason it is dead: what cannot be decoded is shown as it is. */
 function text(message: StoredMsg, name: string): string | undefined {
-  const value = message.header.get(name);
-  if (value === "") return undefined;
-  try {
-    return decodeHeaderValue(value);
-  } catch {
-    return value;
-  }
+  return readableHeader(message.header.get(name));
 }

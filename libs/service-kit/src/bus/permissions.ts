@@ -75,6 +75,7 @@ function rights(role: NatsRole): Rights {
           ...consume(CONSUMERS.scheduleRuns),
           ...consume(CONSUMERS.scheduleTasks),
           ...consume(CONSUMERS.scheduleEvents),
+          ...consume(CONSUMERS.scheduleDeadStarts),
           ...deadLetters("scheduler-bridge"),
         ],
         subscribe: ["aiep.*.evt.schedule.>", "aiep.*.wake.scheduler-bridge.>"], // changes and wakes of other replicas

@@ -75,7 +75,7 @@ export type CommandMessage<Definition extends CommandDefinition> = Definition ex
 /** The handler's changes to its own database; committed with the inbox row or version, or not at all. */
 export type Effects = readonly Sql[];
 
-interface ConsumerDeps {
+export interface ConsumerDeps {
   readonly bus: Bus;
   readonly consumer: ConsumerDefinition;
   readonly pool: SqlPool;
@@ -233,12 +233,17 @@ export function createCommandConsumer<const Definitions extends readonly Command
   });
 }
 
+/** How one kind of consumer handles what the loop brings. */
 interface Flavour {
   readonly handle: (messages: readonly DeadMessage[]) => Promise<readonly Outcome[]>;
   readonly redrive: (message: StoredMessage) => Promise<void>;
 }
 
-function consumerOf(deps: ConsumerDeps, stopping: AbortController, flavour: Flavour): Consumer {
+export function consumerOf(
+  deps: Omit<ConsumerDeps, "pool">,
+  stopping: AbortController,
+  flavour: Flavour,
+): Consumer {
   const { consumer: definition, telemetry } = deps;
   const settled = telemetry?.meter.createCounter("aiep_consumer_messages_total", {
     description: "Messages settled, by outcome",

@@ -1,5 +1,10 @@
 /** A message nobody could handle, kept whole with the reason (D9). One id per message and consumer: repeats collapse. */
-import { type ConsumerDefinition, deadLetterSubject, encodeHeaderValue } from "@aiep/contracts";
+import {
+  type ConsumerDefinition,
+  deadLetterSubject,
+  decodeHeaderValue,
+  encodeHeaderValue,
+} from "@aiep/contracts";
 import type { Bus } from "../bus/bus.ts";
 import { publishMessage } from "../bus/publish.ts";
 import type { StoredMessage } from "./decode.ts";
@@ -12,6 +17,16 @@ export const DLQ_HEADERS = {
   reason: "aiep-dlq-reason",
   at: "aiep-dlq-at",
 } as const;
+
+/** The dead message's own headers may be the very reason it is dead: what cannot be decoded is shown as it is. */
+export function readableHeader(value: string | undefined): string | undefined {
+  if (value === undefined || value === "") return undefined;
+  try {
+    return decodeHeaderValue(value);
+  } catch {
+    return value;
+  }
+}
 
 export interface DeadMessage extends StoredMessage {
   readonly streamSequence: number;

@@ -4,6 +4,8 @@
  *
  * G1 A cause that is told again finds the fire it made (I2). G2 `ended` may be called too often, too late, or not at all after a
  *    crash: the leader sweeps what was left waiting (I1). G3 What cannot be run is a fire too, skipped with the reason.
+ * G4 An order that was not answered for a day is sent again, in case the bus lost it (its stream keeps a week): whoever has it, or
+ *    has handled it, knows it by its id (I2).
  */
 import { scheduleId } from "@aiep/contracts";
 import type { Logger } from "@aiep/service-kit";
@@ -27,6 +29,8 @@ export interface FiringDeps {
   readonly clock: () => Date;
   readonly log: Logger;
 }
+
+const UNANSWERED_MS = 24 * 3_600_000;
 
 export class Firing {
   readonly #deps: FiringDeps;
@@ -58,9 +62,10 @@ export class Firing {
       await scheduleTurns.release(scheduleId.parse(sourceId));
   }
 
-  /** G2; one that fails does not stop the others (I12). */
+  /** G2, G4; one that fails does not stop the others (I12). */
   async sweep(): Promise<void> {
-    const { schedules, backfills, scheduleTurns, backfillTurns, log } = this.#deps;
+    const { fires, schedules, backfills, scheduleTurns, backfillTurns, log } = this.#deps;
+    await fires.orderAgain(UNANSWERED_MS);
     const attempt = async (what: string, id: string, work: Promise<void>) =>
       await work.catch((err: unknown) =>
         log.error({ err, id }, `a ${what} could not be swept; tried again later`),

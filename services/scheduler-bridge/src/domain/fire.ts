@@ -4,6 +4,9 @@
  *
  * F1 The run's id is known as soon as the run is ordered: it follows from the command's id, which follows from the fire's.
  * F2 States only move forward (I4): Queued → Ordered → Running → an end; an end never leaves. Skipped and Rejected are ends.
+ *    One end is ours alone: an order that its receiver gave up on ends the fire, so that nothing waits behind a run that never
+ *    starts. It says that nothing runs, not that nothing will: handled again, the order does start the run, the same one (F1),
+ *    and then the fire is Running late, and cancelled again if it had been cancelled (I9).
  * F3 What is ordered is exact: version, business date and parameters are in the fire, nothing is looked up later.
  */
 import {
@@ -113,6 +116,32 @@ export function orderFire(cause: Cause | Fire, versionName: string, at: Date): F
   return { fire, event: "ordered", command: { name: "start_run", versionName }, at };
 }
 
+const GIVEN_UP = "DeadLetter";
+const LATE = "StartedLate";
+
+/** F2: the start command is a dead letter. Undefined when its run was seen, or the fire has ended. */
+export function giveUpFire(fire: Fire, message: string, at: Date): FireChange | undefined {
+  if (fire.state !== "Ordered") return undefined;
+  const end =
+    fire.reason === "Cancelling"
+      ? ({ state: "Cancelled", message: fire.message } as const)
+      : ({ state: "Failed", message } as const);
+  const next: Fire = { ...fire, ...end, version: fire.version + 1, reason: GIVEN_UP, finishedAt: at };
+  return { fire: next, event: "ended", at };
+}
+
+const isGivenUp = ({ state, reason }: Fire): boolean => !isLiveFire(state) && reason === GIVEN_UP;
+
+/** A fire whose run may still be heard of, as it was before it was given up; undefined: it has ended. */
+function expecting(fire: Fire): Fire | undefined {
+  if (!isGivenUp(fire)) return isLiveFire(fire.state) ? fire : undefined;
+  const why =
+    fire.state === "Cancelled"
+      ? { reason: "Cancelling", message: fire.message }
+      : { reason: LATE, message: "Its order had been given up; handled again, it started the run late." };
+  return { ...fire, ...why, state: "Ordered", finishedAt: null };
+}
+
 /** Undefined when there is nothing to cancel any more. A fire without a run is skipped. */
 export function cancelFire(fire: Fire, reason: string, at: Date): FireChange | undefined {
   if (!isLiveFire(fire.state)) return undefined;
@@ -123,11 +152,12 @@ export function cancelFire(fire: Fire, reason: string, at: Date): FireChange | u
 
 /** What an event of its run makes of a fire; undefined: nothing that the world has to hear of. */
 export function followRun(
-  fire: Fire,
+  given: Fire,
   run: { readonly state: RunState; readonly message: string | null; readonly version: number },
   at: Date,
 ): FireChange | undefined {
-  if (!isLiveFire(fire.state) || run.version <= fire.runVersion) return undefined;
+  const fire = expecting(given);
+  if (fire === undefined || run.version <= fire.runVersion) return undefined;
   const state = fireStateOf(run.state);
   if (state === fire.state) return undefined;
   const over = !isLiveFire(state);
@@ -135,7 +165,7 @@ export function followRun(
     ...fire,
     version: fire.version + 1,
     state,
-    reason: over ? null : fire.reason,
+    reason: over && fire.reason !== LATE ? null : fire.reason,
     // Why it was cancelled is told by who cancelled it.
     message: over ? (fire.reason === "Cancelling" ? fire.message : run.message) : fire.message,
     runVersion: run.version,
@@ -150,7 +180,7 @@ export function rejectFire(
   refusal: { readonly code: string; readonly detail: string },
   at: Date,
 ): FireChange | undefined {
-  if (!isLiveFire(fire.state)) return undefined;
+  if (expecting(fire) === undefined) return undefined;
   const { code: reason, detail: message } = refusal;
   const next: Fire = {
     ...fire,

@@ -8,8 +8,6 @@
  */
 import {
   type DataOf,
-  type FireId,
-  isLiveFire,
   isTerminalRun,
   type RunId,
   type RunStatusData,
@@ -29,20 +27,17 @@ import { EXPERIMENT_EVENTS, experimentEffects } from "../store/experiments.ts";
 import type { FireStore } from "../store/fire-store.ts";
 import type { LineageStore } from "../store/lineage.ts";
 import type { WaitStore } from "../store/waits.ts";
+import { type FireNews, tellOfFire } from "./fire-news.ts";
 import { judgedEvent } from "./trigger-events.ts";
 
 export type RunEventMessage = EventMessage<(typeof WORKFLOW_EVENTS)[number]>;
 
-export interface RunEventDeps {
+export interface RunEventDeps extends FireNews {
   readonly fires: FireStore;
   readonly waits: WaitStore;
   readonly lineage: LineageStore;
   readonly commits: Pick<CommitQueue, "commit">;
   readonly judge: Pick<EventJudge, "judge">;
-  /** After the commit: something is new of it, or it has lines that are. Must not throw. */
-  readonly changed: (fire: FireId) => void;
-  /** It ended: what waits behind it may go. What fails is made up for by a sweep. */
-  readonly ended: (fire: Fire) => Promise<void>;
   readonly clock: () => Date;
 }
 
@@ -97,18 +92,13 @@ async function follow(deps: RunEventDeps, memory: RunMemory, told: ToldStatus): 
     if (changed === undefined && lines.length > 0) await deps.commits.commit({ key: id, statements: lines });
     // E2
     if (!isTerminalRun(state) && state !== "Cancelling") await changeFire(fires, id, cancelAgain(clock()));
-    if (changed !== undefined) await tell(deps, changed);
+    if (changed !== undefined) await tellOfFire(deps, changed);
     else if (lines.length > 0) deps.changed(id);
   } catch (error) {
     memory.forget(status.run_id); // what was not written was not shown
     throw error;
   }
   if (isTerminalRun(state)) memory.forget(status.run_id);
-}
-
-async function tell({ changed, ended }: RunEventDeps, fire: Fire): Promise<void> {
-  changed(fire.id);
-  if (!isLiveFire(fire.state)) await ended(fire);
 }
 
 const cancelAgain = (at: Date) => (fire: Fire) =>
@@ -119,7 +109,7 @@ async function reject(deps: RunEventDeps, refusal: DataOf<typeof runRejected>): 
   const id = (await deps.fires.byRun(runIdOfCommand(refusal.command_id)))?.id;
   if (id === undefined) return;
   const changed = await changeFire(deps.fires, id, (fire) => rejectFire(fire, refusal, deps.clock()));
-  if (changed !== undefined) await tell(deps, changed);
+  if (changed !== undefined) await tellOfFire(deps, changed);
 }
 
 /** What this replica remembers of runs. Lost with a restart: then a line may come twice, and a statement more is made. */

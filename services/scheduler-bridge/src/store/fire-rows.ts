@@ -30,7 +30,7 @@ import { cancelCommandId, type Fire, type FireChange, originOf, startCommandId }
 import { eventRow, type Writing } from "./outbox.ts";
 
 const FIRE_AGGREGATE = "fire";
-const COMMAND_AGGREGATE = "fire-command";
+export const COMMAND_AGGREGATE = "fire-command";
 
 export interface FireRow {
   readonly seq: number;

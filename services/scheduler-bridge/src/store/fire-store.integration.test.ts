@@ -8,6 +8,7 @@ import {
   queueFire,
   runIdOfFire,
   skipFire,
+  startCommandId,
 } from "../domain/fire.ts";
 import { openTestStore, type TestStore } from "../testing/database.ts";
 import { newFireId } from "./fire-store.ts";
@@ -125,5 +126,29 @@ describe("fires in the database", () => {
     expect(second.items).toHaveLength(2);
     expect(second.nextCursor).toBeNull();
     expect((await store.fires.list({ limit: 3, cursor: undefined }, [])).items).toEqual([]);
+  });
+
+  it("G4: publishes a start command again that was not answered in time, as the same command, and no other", async () => {
+    const waiting = await store.fires.create(orderFire(cause("unanswered"), "v3", at));
+    const cancelled = cancelFire(waiting.fire, "not wanted", at);
+    const running = await store.fires.create(orderFire(cause("answered"), "v3", at));
+    const followed = followRun(running.fire, { state: "Running", message: null, version: 1 }, at);
+    if (cancelled === undefined || followed === undefined) throw new Error("both change");
+    await store.fires.change([cancelled]);
+    await store.fires.change([followed]);
+    const both = [waiting.fire.id, running.fire.id];
+    await store.pool.execute(
+      "UPDATE outbox SET published_at = NOW(3) - INTERVAL 2 HOUR WHERE aggregate_id IN (?, ?)",
+      both,
+    );
+    await store.fires.orderAgain(3 * 3_600_000);
+    const again = async () =>
+      await store.pool.query(
+        "SELECT event_id FROM outbox WHERE aggregate_id IN (?, ?) AND published_at IS NULL",
+        both,
+      );
+    expect(await again()).toEqual([]);
+    await store.fires.orderAgain(3_600_000);
+    expect(await again()).toEqual([{ event_id: startCommandId(waiting.fire.id) }]);
   });
 });

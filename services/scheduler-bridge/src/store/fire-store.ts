@@ -8,6 +8,7 @@ import {
   type GroupId,
   LIVE_FIRE_STATES,
   type RunId,
+  startRun,
 } from "@aiep/contracts";
 import {
   allOf,
@@ -25,7 +26,7 @@ import {
   type VisibleGroups,
 } from "@aiep/service-kit";
 import type { Fire, FireChange } from "../domain/fire.ts";
-import { type FireRow, fireOf, fireStatements, fireView } from "./fire-rows.ts";
+import { COMMAND_AGGREGATE, type FireRow, fireOf, fireStatements, fireView } from "./fire-rows.ts";
 import type { ChangeContext, OutboxAddress, WriteOptions } from "./outbox.ts";
 
 export interface FireStoreDeps {
@@ -107,6 +108,18 @@ export class FireStore {
 
   async ofBackfill(id: BackfillId): Promise<readonly Fire[]> {
     return await this.#several(allOf(equal("backfill_id", id)));
+  }
+
+  /**
+   * Start commands that nobody answered for so long are to be published again, each as what it is: under its id. Without waiting
+   * for the next sweep of the relay, which is there in time.
+   */
+  async orderAgain(unansweredMs: number): Promise<void> {
+    await this.#deps.pool.execute(
+      `UPDATE fires f JOIN outbox o ON o.aggregate_type = ? AND o.aggregate_id = f.id SET o.published_at = NULL
+       WHERE f.state = 'Ordered' AND o.type = ? AND o.published_at < NOW(3) - INTERVAL ? MICROSECOND`,
+      [COMMAND_AGGREGATE, startRun.type, unansweredMs * 1000],
+    );
   }
 
   async findByPrefix(prefix: string, groups: VisibleGroups, limit: number) {

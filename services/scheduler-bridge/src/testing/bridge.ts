@@ -2,8 +2,9 @@
  * scheduler-bridge as a whole on a real database and a real bus, in this process. What workflow-svc would say of experiments and
  * runs is said by the test, over the bus; what it would be told is read from the bus.
  */
+import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { EventEmitter } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,6 +46,8 @@ import {
 import { loadBridgeConfig } from "../config.ts";
 import { startSchedulerBridge } from "../service.ts";
 
+const MAIN = join(import.meta.dirname, "../main.ts");
+
 export const TEST_DIRECTORY: DirectoryInput = {
   users: [
     { name: "ada", uid: 1001, gid: 100 },
@@ -74,6 +77,8 @@ export interface BridgeGround extends AsyncDisposable {
   readonly pool: SqlPool;
   /** A replica, called as ada; stopped with the ground at the latest. Several at once are possible. */
   start(env?: Readonly<Record<string, string>>): Promise<Bridge>;
+  /** A replica as a process of its own, there to be killed; the signal or code of its end. Killed with the ground at the latest. */
+  startProcess(env: Readonly<Record<string, string>>): Promise<string | number>;
   token(user: string): string;
   /** What workflow-svc says of an aggregate: versions count up by themselves. */
   tell<Definition extends EventDefinition>(
@@ -144,6 +149,15 @@ export async function layBridgeGround(directory: DirectoryInput = TEST_DIRECTORY
     tell,
     start: async (env = {}) =>
       stack.use(await startReplica({ ...environment, ...env }, (user) => signer.token(user))),
+    startProcess: async (env) => {
+      const child = spawn(process.execPath, ["--conditions=aiep:source", MAIN], {
+        env: { ...environment, AIEP_HTTP_PORT: "0", AIEP_METRICS_PORT: "0", ...env },
+        stdio: ["ignore", "ignore", "inherit"],
+      });
+      stack.defer(() => void child.kill("SIGKILL"));
+      const [code, signal] = await once(child, "exit");
+      return (signal ?? code) as string | number; // one of the two is null
+    },
     experiment: async ({ group = "vision", name = "每日训练", versions: count = 1 } = {}) => {
       const id = experimentId.parse(randomHex(16));
       const at = { type: "experiment", id, group };
