@@ -43,7 +43,7 @@ const bus = await connectBus({
   log,
 });
 const relay = createOutboxRelay({ service: SERVICE, pool, bus, log });
-const commits = new CommitQueue({ pool, onCommitted: () => relay.wake() });
+const commits = new CommitQueue({ pool, onCommitted: (written) => relay.wake(written) });
 const consumer = createCommandConsumer({
   bus,
   consumer: CONSUMERS.taskCommands,

@@ -135,7 +135,7 @@ export function openServiceOutbox(
     ...shared,
   });
   scope.defer("release", "relay", async () => await relay.stop());
-  const commits = new CommitQueue({ pool, onCommitted: () => relay.wake() });
+  const commits = new CommitQueue({ pool, onCommitted: (written) => relay.wake(written) });
   scope.defer("release", "commits", async () => await commits.close());
   observeCommits(shared.telemetry.meter, commits);
   relay.start();

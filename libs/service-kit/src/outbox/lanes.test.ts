@@ -1,6 +1,6 @@
 /**
- * The relay's order and claims under arbitrary interleavings: an outbox of a few aggregates is read, published, failed,
- * parked and marked in any order, and after every step the promises of lanes.ts hold.
+ * The relay's order and claims under arbitrary interleavings: an outbox of a few aggregates is written by us and by others,
+ * read, handed over, published, failed, parked and marked in any order, and after every step the promises of lanes.ts hold.
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -21,18 +21,23 @@ function outbox(): OutboxRow[] {
     aggregate_type: "task",
     aggregate_id: `a${at % AGGREGATES}`,
     aggregate_version: Math.floor(at / AGGREGATES) + 1,
-    headers: "{}",
+    headers: {},
     payload: "{}",
   }));
 }
 
 type Step =
+  | { readonly kind: "committed"; readonly by: "us" | "others" }
   | { readonly kind: "read"; readonly limit: number }
   | { readonly kind: "acked" | "failed" | "parked"; readonly which: number }
   | { readonly kind: "marked" | "connected" }
   | { readonly kind: "time"; readonly ms: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constant("committed"), by: fc.constantFrom("us", "others") }),
+  },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("read"), limit: fc.integer({ min: 1, max: 12 }) }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant("acked"), which: fc.nat(11) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("failed"), which: fc.nat(11) }) },
@@ -49,11 +54,15 @@ class Relay {
   readonly stream = new Map<string, number[]>();
   readonly #published = new Set<number>();
   readonly #parked = new Set<string>();
+  #committed = 0;
   #acked: number[] = [];
   #now = 0;
 
   perform(action: Step): void {
     switch (action.kind) {
+      case "committed":
+        this.#commit(action.by);
+        break;
       case "read":
         this.#read(action.limit);
         break;
@@ -85,6 +94,7 @@ class Relay {
 
   /** Nothing fails any more: everything that is not parked goes out. */
   finish(): void {
+    for (let row = 0; row < AGGREGATES * VERSIONS; row += 1) this.#commit("others");
     for (let round = 0; round < AGGREGATES * VERSIONS + 1; round += 1) {
       this.perform({ kind: "time", ms: 10_000 });
       this.perform({ kind: "read", limit: 12 });
@@ -97,10 +107,18 @@ class Relay {
     return this.#parked;
   }
 
+  #commit(by: "us" | "others"): void {
+    this.#committed += 1;
+    const row = outbox()[this.#committed - 1];
+    if (row === undefined || by === "others") return;
+    this.onTheWay.push(...this.lanes.offer(this.lanes.following([row]) ?? [], this.#now));
+  }
+
   #read(limit: number): void {
     const resting = new Set(this.lanes.resting(this.#now).map(aggregateName));
     const rows = outbox().filter(
       (row) =>
+        row.id <= this.#committed &&
         !this.#published.has(row.id) &&
         !this.#parked.has(aggregateName(row)) &&
         !resting.has(aggregateName(row)),

@@ -2,8 +2,9 @@
  * Which rows the relay may publish now: one lane per aggregate, one event of a lane on its way at a time, so that the
  * versions of an aggregate reach the stream in order (D6) while a failing aggregate holds back only itself (I12).
  *
- * Pure state, no I/O. A row is claimed from `offer` until `done`; a lane that failed rests until its time and is named by
- * `resting`, so that the reader leaves its rows out.
+ * Pure state, no I/O. A row is claimed from `offer` until `marked`; a lane that failed rests until its time and is named by
+ * `resting`, so that the reader leaves its rows out. What was offered last of an aggregate is remembered for a while, so that
+ * a row that comes right after it need not be read from the table first (`following`).
  */
 import type { AggregateKey, OutboxRow } from "./outbox-store.ts";
 
@@ -16,10 +17,13 @@ interface Lane {
 
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 10_000;
+const MOST_REMEMBERED = 10_000;
 
 export class Lanes {
   readonly #lanes = new Map<string, Lane>();
   readonly #claimed = new Set<number>();
+  /** Version of each aggregate that was offered last, and did not fail. */
+  readonly #last = new Map<string, number>();
 
   /** Ids of the rows on their way or waiting in a lane. */
   get claimed(): ReadonlySet<number> {
@@ -34,10 +38,34 @@ export class Lanes {
       const lane = this.#lane(row);
       if (lane.retryAt > now) continue;
       this.#claimed.add(row.id);
+      this.#remember(row);
       lane.rows.push(row);
       if (lane.rows.length === 1) heads.push(row);
     }
     return heads;
+  }
+
+  /**
+   * Of rows that were just committed, those not offered yet, when nothing can lie before any of them; undefined: read the
+   * table. True to the order only while everything that was committed earlier has been offered.
+   */
+  following(rows: readonly OutboxRow[]): OutboxRow[] | undefined {
+    const fresh: OutboxRow[] = [];
+    const reached = new Map<string, number>();
+    for (const row of rows) {
+      const name = aggregateName(row);
+      const last = reached.get(name) ?? this.#last.get(name) ?? 0;
+      if (row.aggregate_version <= last) continue;
+      if (row.aggregate_version > last + 1) return undefined;
+      reached.set(name, row.aggregate_version);
+      fresh.push(row);
+    }
+    return fresh;
+  }
+
+  /** What was offered may come again. */
+  forget(): void {
+    this.#last.clear();
   }
 
   /** The head of the lane is on the bus: the next row of the lane, if any. The row stays claimed until `marked`. */
@@ -91,6 +119,13 @@ export class Lanes {
   #letGo(lane: Lane): void {
     for (const { id } of lane.rows) this.#claimed.delete(id);
     lane.rows.length = 0;
+    this.#last.delete(aggregateName(lane.key));
+  }
+
+  #remember(row: OutboxRow): void {
+    const name = aggregateName(row);
+    if (this.#last.size >= MOST_REMEMBERED && !this.#last.has(name)) this.#last.clear();
+    this.#last.set(name, Math.max(row.aggregate_version, this.#last.get(name) ?? 0));
   }
 }
 

@@ -1,4 +1,5 @@
 /** The relay's statements (D5). Plain reads and marks by id: no row stays locked while the network is asked. */
+import type { Headers } from "../bus/message.ts";
 import type { SqlPool } from "../sql/pool.ts";
 import { rowsOf, type Sql, type SqlValue, sql } from "../sql/sql.ts";
 
@@ -11,10 +12,12 @@ export interface OutboxRow {
   readonly aggregate_type: string;
   readonly aggregate_id: string;
   readonly aggregate_version: number;
+  readonly headers: Headers;
   /** JSON text. */
-  readonly headers: string;
   readonly payload: string;
 }
+
+type StoredRow = Omit<OutboxRow, "headers"> & { readonly headers: string };
 
 export interface StreamMemory {
   readonly stream: string;
@@ -57,10 +60,11 @@ export class OutboxStore {
       aggregates.length === 0
         ? ""
         : ` AND (aggregate_type, aggregate_id) NOT IN (${rowsOf(aggregates.length, 2)})`;
-    return await this.#pool.query<OutboxRow>(
+    const rows = await this.#pool.query<StoredRow>(
       `SELECT ${COLUMNS} FROM outbox WHERE published_at IS NULL AND parked_at IS NULL${onTheirWay}${resting} ORDER BY id LIMIT ?`,
       [...values, limit],
     );
+    return rows.map((row) => ({ ...row, headers: JSON.parse(row.headers) as Headers })); // written by outboxInsert
   }
 
   async markPublished(ids: readonly number[], acked: ReadonlyMap<string, number>): Promise<void> {

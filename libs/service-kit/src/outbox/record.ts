@@ -10,8 +10,10 @@ import type * as z from "zod";
 import { newEventId } from "../bus/event-id.ts";
 import { eventHeaders, type Headers, parseWith } from "../bus/message.ts";
 import { commandMessage } from "../bus/publish.ts";
+import type { Written } from "../sql/commit-queue.ts";
 import { type Sql, sql } from "../sql/sql.ts";
 import { currentTraceparent } from "../telemetry/tracing.ts";
+import type { OutboxRow } from "./outbox-store.ts";
 
 export interface OutboxRecord {
   readonly eventId: string;
@@ -127,8 +129,13 @@ export function newOutboxCommand<Definition extends CommandDefinition>(
   };
 }
 
-export function outboxInsert(record: OutboxRecord): Sql {
-  return sql(
+/** The row's INSERT, which knows what it inserts. */
+interface OutboxInsert extends Sql {
+  readonly record: OutboxRecord;
+}
+
+export function outboxInsert(record: OutboxRecord): OutboxInsert {
+  const statement = sql(
     "INSERT INTO outbox (event_id, stream, subject, type, aggregate_type, aggregate_id, aggregate_version, group_id, headers, payload, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [
       record.eventId,
@@ -144,6 +151,29 @@ export function outboxInsert(record: OutboxRecord): Sql {
       record.createdAt,
     ],
   );
+  return { ...statement, record };
+}
+
+/** The row as a reader would find it; undefined for a statement that inserted none. */
+export function insertedRow({ statement, insertId }: Written): OutboxRow | undefined {
+  if (!isOutboxInsert(statement) || insertId === 0) return undefined;
+  const { record } = statement;
+  return {
+    id: insertId,
+    event_id: record.eventId,
+    stream: record.stream,
+    subject: record.subject,
+    type: record.type,
+    aggregate_type: record.aggregateType,
+    aggregate_id: record.aggregateId,
+    aggregate_version: record.aggregateVersion,
+    headers: record.headers,
+    payload: record.payload,
+  };
+}
+
+function isOutboxInsert(statement: Sql): statement is OutboxInsert {
+  return "record" in statement;
 }
 
 /** Name of the outbox's unique key that guards an aggregate's version. */

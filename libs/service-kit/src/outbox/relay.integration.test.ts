@@ -136,7 +136,7 @@ describe("outbox relay", () => {
   test("what is committed is published once, in the order of each aggregate", async () => {
     await using w = await world();
     const relay = w.relay();
-    const queue = new CommitQueue({ pool: w.pool, onCommitted: () => relay.wake() });
+    const queue = new CommitQueue({ pool: w.pool, onCommitted: (written) => relay.wake(written) });
     relay.start();
     const commits: Promise<void>[] = [];
     for (let version = 1; version <= 5; version += 1) {
@@ -158,6 +158,31 @@ describe("outbox relay", () => {
     await insertAll(w.pool, [taskEvent(1, 1)]);
     await waitFor("nothing waits", () => nothingWaits(relay));
     expect(await stored(w.bus)).toHaveLength(1);
+  });
+
+  test("what this process commits is published without reading the table, which others' rows wait for", async () => {
+    await using w = await world();
+    const relay = w.relay({ sweepMs: 600_000 });
+    const queue = new CommitQueue({ pool: w.pool, onCommitted: (written) => relay.wake(written) });
+    const commit = async (task: number, version: number) =>
+      await queue.commit({ statements: [outboxInsert(taskEvent(task, version))] });
+    const publishes = async (count: number) =>
+      await waitFor(`${count} are published`, async () => (await stored(w.bus)).length === count);
+    relay.start();
+    await commit(1, 1);
+    await publishes(1);
+    await insertAll(w.pool, [taskEvent(2, 1), taskEvent(1, 3)]);
+    await commit(1, 2);
+    await commit(3, 1);
+    await publishes(3);
+    expect((await stored(w.bus)).map(({ aggregate }) => aggregate)).not.toContain(hex(2));
+    await commit(1, 4); // does not follow what was published: the table knows what lies between
+    await publishes(6);
+    expectInOrder(
+      (await stored(w.bus)).filter(({ aggregate }) => aggregate === hex(1)),
+      1,
+      4,
+    );
   });
 
   test("two relays at once publish each event once: only one holds the lease, the next one takes over", async () => {

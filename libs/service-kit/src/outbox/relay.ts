@@ -5,9 +5,9 @@
  * R2 versions of one aggregate go out in order, one on its way at a time (lanes.ts). R3 a row is marked only after its
  * PubAck; a crash between the two publishes it again. R4 an event that can never be published is parked with its error
  * and holds back its aggregate alone (I12). R5 a stream that is new or went back gets all history again, before anything
- * else is published.
+ * else is published. R6 what a commit of this process wrote is handed over and not read from the table, as long as all that
+ * was committed before is on its way and it is the next of its aggregate; the sweep finds what others wrote.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { backoffMs } from "../async/backoff.ts";
 import { pause, within } from "../async/wait.ts";
 import type { Bus } from "../bus/bus.ts";
@@ -15,12 +15,15 @@ import { type PublishError, publishError, publishMessage } from "../bus/publish.
 import { type Failpoints, NO_FAILPOINTS } from "../failpoints/failpoints.ts";
 import { ALL_SAFE, type UnsafeSwitches } from "../failpoints/unsafe.ts";
 import type { Logger } from "../logging/logger.ts";
+import type { Written } from "../sql/commit-queue.ts";
 import { createLease } from "../sql/lease.ts";
 import type { SqlPool } from "../sql/pool.ts";
 import type { Sql } from "../sql/sql.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { aggregateName, Lanes } from "./lanes.ts";
+import { Marks } from "./marks.ts";
 import { type OutboxRow, OutboxStore, type RelayLag } from "./outbox-store.ts";
+import { insertedRow } from "./record.ts";
 import { observeRelay, type RelayMetrics } from "./relay-metrics.ts";
 import { StreamGuard } from "./stream-guard.ts";
 
@@ -49,8 +52,8 @@ export interface OutboxRelayDeps {
 
 export interface OutboxRelay {
   start(): void;
-  /** Something was committed: look now. Cheap, callable from anywhere. */
-  wake(): void;
+  /** Something was committed: this, or undefined: look what. Cheap, callable from anywhere. */
+  wake(written?: readonly Written[]): void;
   /** Finishes what is in flight, gives the lease up. */
   stop(): Promise<void>;
   lag(): Promise<RelayLag>;
@@ -76,8 +79,13 @@ class Relay implements OutboxRelay {
   readonly #sweepMs: number;
   readonly #stopping = new AbortController();
   #lanes = new Lanes();
-  #acked: { readonly id: number; readonly stream: string; readonly seq: number }[] = [];
-  #marking: Promise<void> | undefined;
+  readonly #marks: Marks;
+  #handed: OutboxRow[] = [];
+  /** The table may hold what was not handed over. */
+  #look = true;
+  /** The last reading found all there was. */
+  #caughtUp = false;
+  #lastRead = 0;
   #wakeUp: (() => void) | undefined;
   #woken = false;
   #running: Promise<void> | undefined;
@@ -92,6 +100,12 @@ class Relay implements OutboxRelay {
     this.#guard = new StreamGuard({ store: this.#store, bus: deps.bus, log: deps.log });
     this.#failpoints = deps.failpoints ?? NO_FAILPOINTS;
     this.#metrics = observeRelay(deps.telemetry?.meter, () => this.lag());
+    this.#marks = new Marks({
+      store: this.#store,
+      failpoints: this.#failpoints,
+      log: deps.log,
+      settled: (ids) => this.#settled(ids),
+    });
     this.#batchSize = deps.batchSize ?? 500;
     this.#sweepMs = deps.sweepMs ?? 500;
   }
@@ -100,9 +114,19 @@ class Relay implements OutboxRelay {
     this.#running ??= this.#run();
   }
 
-  wake(): void {
+  wake(written?: readonly Written[]): void {
+    const rows = written?.flatMap((each) => insertedRow(each) ?? []);
+    if (rows?.length === 0) return; // nothing for the bus
+    if (rows === undefined || !this.#caughtUp || this.#handed.length + rows.length > this.#batchSize)
+      this.#lookAgain();
+    else this.#handed.push(...rows);
     this.#woken = true;
     this.#wakeUp?.();
+  }
+
+  #lookAgain(): void {
+    this.#look = true;
+    this.#handed = [];
   }
 
   async stop(): Promise<void> {
@@ -144,7 +168,8 @@ class Relay implements OutboxRelay {
   /** One tenure: a fresh view of what is unpublished, nothing remembered from an earlier one. */
   async #relayWhile(signal: AbortSignal): Promise<void> {
     this.#lanes = new Lanes();
-    this.#acked = [];
+    this.#caughtUp = false;
+    this.#lookAgain();
     this.#guard.doubt();
     this.#parked = undefined;
     let failures = 0;
@@ -156,37 +181,35 @@ class Relay implements OutboxRelay {
         if (!full) await this.#rest(this.#sweepMs);
       } catch (error) {
         failures += 1;
+        this.#lookAgain();
         this.#deps.log.warn({ err: error, failures }, "the outbox cannot be relayed; trying again");
         await pause(backoffMs(failures, { floorMs: 100, capMs: 1_000 }), signal);
       }
     }
+    this.#caughtUp = false;
     await within(FINISH_MS, Promise.allSettled(this.#sending), undefined);
-    await this.#flush(); // what stays unmarked is published again (R3)
+    await this.#marks.flush(); // what stays unmarked is published again (R3)
   }
 
-  /** Reads and sends what may go; true when there may be more at once. */
+  /** Sends what may go; true when there may be more at once. */
   async #cycle(signal: AbortSignal): Promise<boolean> {
     if (this.#deps.bus.status !== "connected") return false;
     if (this.#guard.doubtful) {
-      await this.#flush(); // acks of the old stream are marked before its history is taken back (R5)
+      this.#lookAgain();
+      this.#lanes.forget();
+      await this.#marks.flush(); // acks of the old stream are marked before its history is taken back (R5)
       await this.#guard.check();
     }
     const room = this.#batchSize - this.#lanes.claimed.size;
     if (room <= 0) {
       this.#starved = true;
+      this.#lookAgain();
+      this.#marks.hurry();
       return false;
     }
     const now = performance.now();
-    const resting = this.#lanes.resting(now);
-    if (resting.length > MOST_RESTING) return false;
-    const rows = await this.#store.unpublished(room, {
-      ids: [...this.#lanes.claimed],
-      aggregates: resting,
-    });
-    if (rows.length === 0) {
-      if (this.#lanes.claimed.size === 0) await this.#purgeSometimes(now);
-      return false;
-    }
+    const rows = this.#takeHanded(now) ?? (await this.#read(room, now));
+    if (rows.length === 0) return false;
     if (!rows.every((row) => this.#guard.knows(row.stream))) {
       this.#guard.doubt();
       return true; // remembered first (G3), then published
@@ -196,6 +219,27 @@ class Relay implements OutboxRelay {
     const heads = this.#lanes.offer(await this.#withoutParked(rows), now);
     for (const row of heads) this.#send(row, signal);
     return heads.length > 0 && rows.length === room;
+  }
+
+  /** R6. Undefined: the table is to be read. */
+  #takeHanded(now: number): readonly OutboxRow[] | undefined {
+    if (this.#look || !this.#caughtUp || now - this.#lastRead >= this.#sweepMs) return undefined;
+    return this.#lanes.following(this.#handed.splice(0));
+  }
+
+  async #read(room: number, now: number): Promise<readonly OutboxRow[]> {
+    const resting = this.#lanes.resting(now);
+    if (resting.length > MOST_RESTING) return [];
+    this.#look = false;
+    this.#handed = [];
+    this.#lastRead = now;
+    const rows = await this.#store.unpublished(room, {
+      ids: [...this.#lanes.claimed],
+      aggregates: resting,
+    });
+    this.#caughtUp = rows.length < room;
+    if (rows.length === 0) await this.#purgeSometimes(now);
+    return rows;
   }
 
   /** R4: later events of a parked aggregate rest with it, until an administrator frees them. */
@@ -229,9 +273,8 @@ class Relay implements OutboxRelay {
         const { seq, duplicate } = await this.#publish(current);
         if (lanes !== this.#lanes) return; // another tenure reads these rows again
         if (!duplicate && this.#guard.wentBack(current.stream, seq)) this.wake();
-        this.#acked.push({ id: current.id, stream: current.stream, seq: duplicate ? 0 : seq });
+        this.#marks.add({ id: current.id, stream: current.stream, seq: duplicate ? 0 : seq });
         row = lanes.published(current);
-        this.#mark();
         if (row !== undefined && this.#guard.doubtful) {
           lanes.drop(row); // R5: read again after the check
           this.wake();
@@ -251,7 +294,7 @@ class Relay implements OutboxRelay {
       id: row.event_id,
       stream: row.stream,
       subject: row.subject,
-      headers: JSON.parse(row.headers) as Record<string, string>, // written by outboxInsert
+      headers: row.headers,
       payload: row.payload,
     });
     this.#metrics.published(row.stream);
@@ -278,48 +321,21 @@ class Relay implements OutboxRelay {
     }
   }
 
-  /** One mark at a time; acks that arrive meanwhile go with the next one. */
-  #mark(): void {
-    this.#marking ??= this.#markAll().finally(() => {
-      this.#marking = undefined;
-    });
-  }
-
-  async #markAll(): Promise<void> {
-    while (this.#acked.length > 0) {
-      const lanes = this.#lanes;
-      const acked = this.#acked.splice(0, 1_000);
-      const sequences = new Map<string, number>();
-      for (const { stream, seq } of acked) sequences.set(stream, Math.max(seq, sequences.get(stream) ?? 0));
-      const ids = acked.map(({ id }) => id);
-      try {
-        await this.#failpoints.hit("outbox.published-not-marked");
-        await this.#store.markPublished(ids, sequences);
-      } catch (error) {
-        this.#deps.log.warn(
-          { err: error, rows: ids.length },
-          "published events not marked; they go out again",
-        );
-        lanes.marked(ids);
-        await sleep(100);
-        continue; // rows that were published again meanwhile
-      }
-      lanes.marked(ids);
-      if (this.#starved) {
-        this.#starved = false;
-        this.wake();
-      }
-    }
-  }
-
-  async #flush(): Promise<void> {
-    while (this.#marking !== undefined) await this.#marking;
+  /** The rows are marked, or may be read and published again. */
+  #settled(ids: readonly number[]): void {
+    this.#lanes.marked(ids);
+    if (!this.#starved) return;
+    this.#starved = false;
+    this.wake();
   }
 
   async #rest(ms: number): Promise<void> {
     if (this.#woken) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
+      const timer = setTimeout(() => {
+        this.#look = true;
+        resolve();
+      }, ms);
       this.#wakeUp = () => {
         clearTimeout(timer);
         resolve();

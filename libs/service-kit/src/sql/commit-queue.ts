@@ -27,8 +27,14 @@ export interface CommitQueueDeps {
   readonly maxInFlight?: number;
   /** More than this many waiting units are refused with OVERLOADED; default 10 000. */
   readonly maxWaiting?: number;
-  /** Called after each commit, e.g. `() => relay.wake()`. */
-  readonly onCommitted?: () => void;
+  /** Called after each commit with what it wrote, where that is known, e.g. `(written) => relay.wake(written)`. */
+  readonly onCommitted?: (written: readonly Written[] | undefined) => void;
+}
+
+/** A statement that was committed, and the id that its row was given; 0 when it was given none. */
+export interface Written {
+  readonly statement: Sql;
+  readonly insertId: number;
 }
 
 export interface CommitFigures {
@@ -39,6 +45,7 @@ export interface CommitFigures {
 
 interface Waiting {
   readonly key: string | undefined;
+  readonly statements: readonly Sql[];
   readonly texts: readonly string[];
   readonly bytes: number;
   readonly resolve: () => void;
@@ -54,7 +61,7 @@ export class CommitQueue {
   readonly #maxUnits: number;
   readonly #maxInFlight: number;
   readonly #maxWaiting: number;
-  readonly #onCommitted: () => void;
+  readonly #onCommitted: NonNullable<CommitQueueDeps["onCommitted"]>;
   readonly #busyKeys = new Set<string>();
   readonly #idle: (() => void)[] = [];
   #waiting: Waiting[] = [];
@@ -82,10 +89,11 @@ export class CommitQueue {
     if (this.#waiting.length >= this.#maxWaiting) {
       throw new AiepError("OVERLOADED", "Too many changes wait for the database.", { retryAfterSeconds: 1 });
     }
-    const texts = unit.statements.map(format);
+    const { key, statements } = unit;
+    const texts = statements.map(format);
     const bytes = texts.reduce((sum, text) => sum + text.length, 0);
     await new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ key: unit.key, texts, bytes, resolve, reject });
+      this.#waiting.push({ key, statements, texts, bytes, resolve, reject });
       this.#schedule();
     });
   }
@@ -99,7 +107,7 @@ export class CommitQueue {
     this.#beside += 1;
     try {
       const result = await this.#pool.transaction(fn);
-      this.#onCommitted();
+      this.#onCommitted(undefined);
       return result;
     } finally {
       this.#beside -= 1;
@@ -183,8 +191,9 @@ export class CommitQueue {
   }
 
   async #commitBatch(batch: readonly Waiting[]): Promise<void> {
+    let written: readonly Written[] | undefined;
     try {
-      await this.#send(batch);
+      written = await this.#send(batch);
     } catch (error) {
       if (AiepError.is(error, "DEPENDENCY_UNAVAILABLE")) {
         for (const unit of batch) unit.reject(error);
@@ -194,15 +203,15 @@ export class CommitQueue {
       return;
     }
     for (const unit of batch) unit.resolve();
-    this.#onCommitted();
+    this.#onCommitted(written);
   }
 
   async #commitAlone(unit: Waiting): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await this.#send([unit]);
+        const written = await this.#send([unit]);
         unit.resolve();
-        this.#onCommitted();
+        this.#onCommitted(written);
         return;
       } catch (error) {
         if (!(error instanceof TransactionConflictError) || attempt >= MAX_ATTEMPTS) {
@@ -214,18 +223,28 @@ export class CommitQueue {
     }
   }
 
-  async #send(batch: readonly Waiting[]): Promise<void> {
+  async #send(batch: readonly Waiting[]): Promise<readonly Written[] | undefined> {
     const texts = batch.flatMap((unit) => unit.texts);
-    if (batch.reduce((sum, unit) => sum + unit.bytes, 0) <= MAX_BATCH_BYTES) {
-      await this.#pool.multi(["START TRANSACTION", ...texts, "COMMIT"]);
-    } else {
-      await this.#pool.transaction(async (tx) => {
-        for (const packet of packetsOf(texts)) await tx.multi(packet); // Q5
-      });
-    }
+    const small = batch.reduce((sum, unit) => sum + unit.bytes, 0) <= MAX_BATCH_BYTES;
+    const results = await this.#pool.transaction(async (tx) => {
+      if (small) return await tx.commit(texts);
+      for (const packet of packetsOf(texts)) await tx.multi(packet); // Q5
+      return undefined;
+    });
     this.#commits += 1;
     this.#units += batch.length;
+    return results && writtenBy(batch, results);
   }
+}
+
+function writtenBy(batch: readonly Waiting[], results: readonly unknown[]): readonly Written[] {
+  const statements = batch.flatMap((unit) => unit.statements);
+  return statements.map((statement, index) => ({ statement, insertId: insertIdOf(results[index]) }));
+}
+
+function insertIdOf(result: unknown): number {
+  if (typeof result !== "object" || result === null || !("insertId" in result)) return 0;
+  return Number(result.insertId);
 }
 
 function packetsOf(texts: readonly string[]): string[][] {

@@ -161,7 +161,7 @@ export async function startTaskApi(ground: Ground, directory: DirectoryInput = D
   const store = createTaskStore({
     orm,
     pool,
-    commits: new CommitQueue({ pool, onCommitted: () => relay.wake() }),
+    commits: new CommitQueue({ pool, onCommitted: (written) => relay.wake(written) }),
     address: { env: "test", source: "/aiep/task-svc" },
     committed: (change) => notifier.changed(change),
   });
