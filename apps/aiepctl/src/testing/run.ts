@@ -74,8 +74,10 @@ export class Workplace implements AsyncDisposable {
       home: this.folder,
       stdout: capture("stdout"),
       stderr: capture("stderr"),
-      // Only read as a stream of bytes; a test's is never a terminal.
-      stdin: new PassThrough().end(around.stdin ?? "") as unknown as NodeJS.ReadStream,
+      // Only read as a stream of bytes; a terminal is where somebody types.
+      stdin: Object.assign(new PassThrough().end(around.stdin ?? ""), {
+        isTTY: around.tty === true && around.stdin !== undefined,
+      }) as unknown as NodeJS.ReadStream,
       now: () => new Date(),
     });
     return { code, ...out };

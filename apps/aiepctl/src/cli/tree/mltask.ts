@@ -267,7 +267,7 @@ export const mltask = group({
       examples: ["aiepctl mltask delete 3f2a --yes"],
       arguments: [TASK_IDS],
       options: [TASK_ID_OPTION, YES],
-      load: () => import("../../commands/mltask/delete.ts"),
+      load: async () => (await import("../../commands/mltask/delete.ts")).remove,
     }),
     command({
       name: "wait",

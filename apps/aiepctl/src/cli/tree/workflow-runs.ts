@@ -1,5 +1,5 @@
 /** `aiepctl workflow runs`: execution records. */
-import { command, group } from "./spec.ts";
+import { command, group, YES } from "./spec.ts";
 import { COMMENT, EXIT_CODES, LIMIT, PARAM, RUN_DATE, RUN_ID, WAITING } from "./workflow-options.ts";
 
 export const runs = group({
@@ -112,6 +112,17 @@ export const runs = group({
         load: async () => (await import("../../commands/workflow/runs-steer.ts"))[name],
       }),
     ),
+    command({
+      name: "delete",
+      aliases: ["rm"],
+      summary: "Delete runs that ended, with what their nodes left.",
+      details:
+        "A run that others still need is kept: the base of a rerun under way, a child of a run under way. Container tasks and child runs stay.",
+      examples: ["aiepctl workflow runs delete 7d3e --yes"],
+      arguments: [{ ...RUN_ID, many: true }],
+      options: [YES],
+      load: async () => (await import("../../commands/workflow/runs-delete.ts")).remove,
+    }),
     ...(["approve", "reject"] as const).map((name) =>
       command({
         name,

@@ -1,16 +1,14 @@
 import { page, ROUTES, type ScheduleDetail, scheduleDetail, scheduleView } from "@aiep/contracts";
-import * as z from "zod";
 import type { CommandContext, CommandModule } from "../../cli/command.ts";
-import { EXIT, usageError } from "../../cli/errors.ts";
+import { deletion } from "../../cli/deletion.ts";
+import { EXIT } from "../../cli/errors.ts";
 import { withSession } from "../../cli/session.ts";
 import type { Answer } from "../../http/api.ts";
 import { switchOption } from "../../schedules/options.ts";
 import { scheduleFields, scheduleTable } from "../../schedules/tables.ts";
 import { show } from "../../terminal/output.ts";
-import { oneLine } from "../../terminal/sanitize.ts";
 import { scheduleIdOf, wholeIdOf } from "../../workflows/ids.ts";
 import { pages, showList } from "../../workflows/pages.ts";
-import { confirmed } from "../workflow/experiments.ts";
 
 export const list: CommandModule = {
   run: async (context) =>
@@ -56,30 +54,12 @@ export async function showSchedule(
   await show(context, { raw, names: [data.id], human: () => scheduleFields(data) });
 }
 
-export const remove: CommandModule = {
-  run: async (context) => {
-    const ids = context.args.map(scheduleIdOf);
-    const { terminal, shell, options } = context;
-    const asks = !options.flag("yes");
-    if (asks && shell.stdin.isTTY !== true) throw usageError("deleting needs a confirmation", "add --yes");
-    return await withSession(context, async (session) => {
-      const { signal } = session;
-      const found: z.infer<typeof scheduleView>[] = [];
-      for (const id of ids) {
-        const options = { params: { schedule_id: id }, signal };
-        found.push((await session.api.call(ROUTES.getSchedule, scheduleView, options)).data);
-      }
-      if (asks) {
-        terminal.err(
-          found.map(({ id, name, cron }) => `  ${id}  ${oneLine(name)}  ${oneLine(cron)}\n`).join(""),
-        );
-        if (!(await confirmed(session, "Delete? [y/N] "))) return EXIT.ok;
-      }
-      for (const { id } of found) {
-        await session.api.call(ROUTES.deleteSchedule, z.unknown(), { params: { schedule_id: id }, signal });
-        terminal.out(`${id}\n`);
-      }
-      return EXIT.ok;
-    });
-  },
-};
+export const remove = deletion({
+  idsOf: ({ args }) => args.map(scheduleIdOf),
+  param: "schedule_id",
+  find: ROUTES.getSchedule,
+  view: scheduleView,
+  remove: ROUTES.deleteSchedule,
+  words: ({ name, cron }) => [name, cron],
+  question: () => "Delete?",
+});

@@ -1,11 +1,9 @@
-import { createInterface } from "node:readline/promises";
 import { experimentDetail, experimentView, page, ROUTES, whoamiView } from "@aiep/contracts";
-import * as z from "zod";
 import type { CommandModule } from "../../cli/command.ts";
-import { EXIT, usageError } from "../../cli/errors.ts";
+import { deletion } from "../../cli/deletion.ts";
+import { EXIT } from "../../cli/errors.ts";
 import { type Session, withSession } from "../../cli/session.ts";
 import { fields, show } from "../../terminal/output.ts";
-import { oneLine } from "../../terminal/sanitize.ts";
 import { experimentIdOf } from "../../workflows/ids.ts";
 import { pages, showList } from "../../workflows/pages.ts";
 import { experimentTable } from "../../workflows/tables.ts";
@@ -72,42 +70,12 @@ export const get: CommandModule = {
     }),
 };
 
-export const remove: CommandModule = {
-  run: async (context) => {
-    const ids = context.args.map(experimentIdOf);
-    const { terminal, shell, options } = context;
-    const asks = !options.flag("yes");
-    if (asks && shell.stdin.isTTY !== true) throw usageError("deleting needs a confirmation", "add --yes");
-    return await withSession(context, async (session) => {
-      const found: z.infer<typeof experimentView>[] = [];
-      for (const id of ids) {
-        const params = { experiment_id: id };
-        const options = { params, signal: session.signal };
-        found.push((await session.api.call(ROUTES.getExperiment, experimentView, options)).data);
-      }
-      if (asks) {
-        terminal.err(`${found.map(({ id, name }) => `  ${id}  ${oneLine(name)}`).join("\n")}\n`);
-        if (!(await confirmed(session, "Delete with all versions? [y/N] "))) return EXIT.ok;
-      }
-      for (const { id } of found) {
-        const params = { experiment_id: id };
-        await session.api.call(ROUTES.deleteExperiment, z.unknown(), { params, signal: session.signal });
-        terminal.out(`${id}\n`);
-      }
-      return EXIT.ok;
-    });
-  },
-};
-
-export async function confirmed(
-  { context: { shell, terminal }, signal }: Session,
-  question: string,
-): Promise<boolean> {
-  const lines = createInterface({ input: shell.stdin });
-  try {
-    terminal.err(question);
-    return /^y(es)?$/i.test((await lines.question("", { signal })).trim());
-  } finally {
-    lines.close();
-  }
-}
+export const remove = deletion({
+  idsOf: ({ args }) => args.map(experimentIdOf),
+  param: "experiment_id",
+  find: ROUTES.getExperiment,
+  view: experimentView,
+  remove: ROUTES.deleteExperiment,
+  words: ({ name }) => [name],
+  question: () => "Delete with all versions?",
+});

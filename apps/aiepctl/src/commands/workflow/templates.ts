@@ -1,13 +1,13 @@
 import { page, ROUTES, type TemplateView, templateView } from "@aiep/contracts";
 import * as z from "zod";
 import type { CommandContext, CommandModule } from "../../cli/command.ts";
+import { asksFirst, confirmed } from "../../cli/deletion.ts";
 import { EXIT, usageError } from "../../cli/errors.ts";
 import { withSession } from "../../cli/session.ts";
 import { show, table } from "../../terminal/output.ts";
 import { age } from "../../terminal/time.ts";
 import { experimentIdOf } from "../../workflows/ids.ts";
 import { pages, showList } from "../../workflows/pages.ts";
-import { confirmed } from "./experiments.ts";
 
 function templateTable(context: CommandContext, items: readonly TemplateView[]): string {
   const rows = items.map((each) => [
@@ -56,9 +56,7 @@ export const create: CommandModule = {
 export const remove: CommandModule = {
   run: async (context) => {
     const [id = ""] = context.args;
-    const asks = !context.options.flag("yes");
-    if (asks && context.shell.stdin.isTTY !== true)
-      throw usageError("deleting needs a confirmation", "add --yes");
+    const asks = asksFirst(context);
     return await withSession(context, async (session) => {
       if (asks && !(await confirmed(session, `Delete the template ${id}? [y/N] `))) return EXIT.ok;
       const params = { template_id: id };
