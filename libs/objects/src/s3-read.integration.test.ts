@@ -42,7 +42,7 @@ it("a download that breaks off goes on where it broke; one that never gets on fa
   const content = Buffer.from(Array.from({ length: 10 * MIB }, (_, at) => (at / 1000) % 256));
   await store.put("a/b", content);
 
-  relay.cuts.push(2 * MIB, 3 * MIB, MIB, ...Array.from({ length: 20 }, (_, at) => 3000 * at + 1));
+  relay.cuts.push(2 * MIB, 3 * MIB, MIB);
   const { stream } = await store.read("a/b");
   expect((await buffer(stream)).equals(content)).toBe(true);
   expect(relay.cuts).toEqual([]);
