@@ -8,6 +8,7 @@ import {
   type RunOrigin,
   type RunState,
   runCreated,
+  runDeleted,
   runNode,
   runUpdated,
 } from "@aiep/contracts";
@@ -21,6 +22,7 @@ export interface ToldRun {
   created(): Promise<void>;
   becomes(state: Exclude<RunState, "Created">, nodes?: Nodes, message?: string): Promise<void>;
   updated(nodes: Nodes): Promise<void>;
+  deleted(by: string | null): Promise<void>;
 }
 
 type Nodes = Readonly<Record<string, RunNodeState>>;
@@ -46,9 +48,13 @@ export function toldRun(
     version += 1;
     await ground.tell(...told);
   };
-  const status = (nodes: Nodes, message: string | null) => ({
+  const identity = {
     ...{ run_id: id, experiment_id: experiment, group_id: groupId.parse(group) },
-    ...{ experiment_name: "每日训练", version_name: "v1", state, reason: null, message },
+    ...{ experiment_name: "每日训练", version_name: "v1" },
+  };
+  const status = (nodes: Nodes, message: string | null) => ({
+    ...identity,
+    ...{ state, reason: null, message },
     nodes: Object.entries(nodes).map(([key, each]) => nodeOf(key, each)),
     ...{ started_at: null, finished_at: null, deadline_at: null, paused_at: null },
   });
@@ -66,6 +72,7 @@ export function toldRun(
       await tell(RUN_STATE_EVENTS[next], at, status(nodes, message ?? null));
     },
     updated: async (nodes) => await tell(runUpdated, at, status(nodes, null)),
+    deleted: async (by) => await tell(runDeleted, at, { ...identity, deleted_by: by }),
   };
 }
 
