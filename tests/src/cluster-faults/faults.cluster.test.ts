@@ -1,7 +1,7 @@
 /**
  * Whole-system faults around a real cluster, the history held against the promises each time: task-svc killed in the gaps
  * of launching and stopping, no way to the API server, objects deleted behind our back. What restarts the cluster's own
- * parts is in restarts.cluster.test.ts.
+ * parts is in restarts.exclusive.cluster.test.ts.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { findKwok, waitFor } from "@aiep/dev-servers";
