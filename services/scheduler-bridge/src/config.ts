@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { AiepError, isTimeZone } from "@aiep/contracts";
 import { type Environment, loadConfig, serviceEnvironment, unsafeSwitches } from "@aiep/service-kit";
 import * as z from "zod";
+import { LEAST_FIRE_DAYS } from "./control/retention.ts";
 
 const address = z
   .string()
@@ -38,6 +39,8 @@ const schema = z.object({
   AIEP_TRIGGER_LEASE_SECONDS: z.coerce.number().min(1).default(90),
   /** Webhooks are kept this long, for an administrator to handle again. */
   AIEP_DELIVERY_DAYS: z.coerce.number().min(1).default(7),
+  /** Ended fires and back-fills, and the histories of unpublished publications, are kept this long; 0: for ever. */
+  AIEP_FIRE_KEEP_DAYS: z.coerce.number().min(0).default(90),
   /** Between two looks of the leader at publications that have a step to do, in case nobody woke it. */
   AIEP_SCHEDULE_LOOK_SECONDS: z.coerce.number().min(0.05).default(1),
   /** How long a repeated Idempotency-Key gets the first answer. */
@@ -69,8 +72,19 @@ function wtssOf(config: z.infer<typeof schema>): WtssAccount | undefined {
 
 const passwordIn = (file: string) => async () => (await readFile(file, "utf8")).replace(/\r?\n$/, "");
 
+/** As long as a cause may be told again its fire is there to refuse it (control/retention.ts). */
+function checkKept({ AIEP_FIRE_KEEP_DAYS: fires, AIEP_DELIVERY_DAYS: deliveries }: z.infer<typeof schema>) {
+  const least = Math.max(LEAST_FIRE_DAYS, deliveries);
+  if (fires === 0 || fires >= least) return;
+  throw new AiepError(
+    "CONFIG_INVALID",
+    `AIEP_FIRE_KEEP_DAYS is ${fires}; make it 0 (for ever) or at least ${least}: ${LEAST_FIRE_DAYS} for what the bus may tell again, AIEP_DELIVERY_DAYS for webhooks.`,
+  );
+}
+
 export function loadBridgeConfig(env: Environment) {
   const config = loadConfig(schema, env);
+  checkKept(config);
   return {
     ...config,
     wtss: wtssOf(config),

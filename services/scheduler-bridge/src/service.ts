@@ -18,12 +18,12 @@ import {
   type Scope,
   type ServiceDeps,
   sometimes,
-  sql,
   verifyTopology,
 } from "@aiep/service-kit";
 import { registerApi } from "./api/api.ts";
 import type { BridgeConfig } from "./config.ts";
 import { createLeader } from "./control/leader.ts";
+import { createRetention, type Keep } from "./control/retention.ts";
 import { createScheduling } from "./control/scheduling.ts";
 import { wakeOnSchedules } from "./messaging/schedule-wakes.ts";
 import type { OperationDeps } from "./operations/deps.ts";
@@ -35,6 +35,7 @@ import { WtssScheduler } from "./schedulers/wtss/adapter.ts";
 import { Experiments } from "./store/experiments.ts";
 import { FireStore } from "./store/fire-store.ts";
 import { migrate } from "./store/migrate.ts";
+import { historyToGo, OldRows } from "./store/old-rows.ts";
 import { openTriggers } from "./triggers.ts";
 
 const SERVICE = "scheduler-bridge";
@@ -52,8 +53,7 @@ export async function startSchedulerBridge(config: BridgeConfig, log: Logger, sc
     bus,
     keep: {
       olderThanMs: config.AIEP_HISTORY_DAYS * DAY_MS,
-      // A publication's events are its history for as long as it can be read.
-      where: sql("aggregate_type <> 'publication'"),
+      where: historyToGo(keepOf(config)),
     },
   });
   const operations: OperationDeps = {
@@ -88,20 +88,18 @@ export async function startSchedulerBridge(config: BridgeConfig, log: Logger, sc
     firing: scheduling.firing,
     scheduler: (kind) => schedulers.get(kind),
     leaseMs: config.AIEP_TRIGGER_LEASE_SECONDS * 1000,
-    keepMs: config.AIEP_DELIVERY_DAYS * DAY_MS,
-    historyMs: config.AIEP_HISTORY_DAYS * DAY_MS,
   });
   scope.defer("release", "news of fires", () => triggers[Symbol.dispose]());
 
   const http = await openServiceHttp(service, parts, { pool, bus, directory });
   const idempotency = createIdempotency({ pool });
   const keepAnswersMs = config.AIEP_IDEMPOTENCY_HOURS * HOUR_MS;
-  const keepHouse = async () => {
-    await idempotency.purge(keepAnswersMs);
-    await triggers.keepHouse();
-  };
-  const house = { what: "purge of old answers, webhooks and outside events", everyMs: MINUTE_MS, log };
-  scope.defer("release", house.what, sometimes(keepHouse, house));
+  const purge = { what: "purge of old answers", everyMs: MINUTE_MS, log };
+  scope.defer(
+    "release",
+    purge.what,
+    sometimes(async () => await idempotency.purge(keepAnswersMs), purge),
+  );
   const consumers = [publishing.consumer, ...triggers.consumers];
   registerApi(http.app, {
     ...publishing.operations,
@@ -110,9 +108,10 @@ export async function startSchedulerBridge(config: BridgeConfig, log: Logger, sc
     idempotency,
     deadLetters: createDeadLetters({ bus, service: SERVICE, env: config.AIEP_ENV, consumers }),
   });
+  const retention = createRetention({ rows: new OldRows(pool), keep: keepOf(config), clock, log });
   const leader = createLeader({
     lease: createLease({ pool, name: "leader", log }),
-    jobs: [scheduling.planner, publishing.publisher, triggers.leaseWatch],
+    jobs: [scheduling.planner, publishing.publisher, triggers.leaseWatch, retention],
     log,
   });
 
@@ -127,6 +126,15 @@ export async function startSchedulerBridge(config: BridgeConfig, log: Logger, sc
   scope.defer("intake", "presence", triggers.present());
   http.started();
   log.info({ url, probe_url: probeUrl }, "scheduler-bridge listens");
+}
+
+function keepOf(config: BridgeConfig): Keep {
+  const { AIEP_FIRE_KEEP_DAYS: fireDays } = config;
+  return {
+    fireMs: fireDays === 0 ? null : fireDays * DAY_MS,
+    deliveryMs: config.AIEP_DELIVERY_DAYS * DAY_MS,
+    historyMs: config.AIEP_HISTORY_DAYS * DAY_MS,
+  };
 }
 
 /** The WTSS of this installation, where it has one. */

@@ -47,10 +47,6 @@ export interface TriggersDeps {
   readonly firing: Firing;
   readonly scheduler: (kind: SchedulerKind) => Scheduler | undefined;
   readonly leaseMs: number;
-  /** Webhooks, outside events and lines are kept this long. */
-  readonly keepMs: number;
-  /** What goes back to which fire is known this long. */
-  readonly historyMs: number;
   readonly log: Logger;
   readonly telemetry: Telemetry;
   readonly failpoints: Failpoints;
@@ -63,7 +59,6 @@ export interface Triggers extends Disposable {
   readonly leaseWatch: LeaderJob;
   /** Heartbeats, from when callers are let in. Returns how to stop. */
   readonly present: () => () => Promise<void>;
-  readonly keepHouse: () => Promise<void>;
 }
 
 /** Most events concern no fire and no trigger; those that do may come so much later. */
@@ -129,12 +124,6 @@ export function openTriggers(deps: TriggersDeps): Triggers {
     },
     present: () =>
       startPresence({ presence: new PresenceStore(pool), log, everyMs: Math.min(5_000, leaseMs / 4) }),
-    keepHouse: async () => {
-      await webhooks.purge(deps.keepMs);
-      await externalEvents.purge(deps.keepMs);
-      await waits.purgeLines(deps.keepMs);
-      await lineage.purge(deps.historyMs);
-    },
     [Symbol.dispose]: () => fireNews[Symbol.dispose](),
   };
 }

@@ -6,9 +6,11 @@
  * J2 Triggers are read after the event was received, so that one that was made before it misses nothing; events that were
  *    received before a reading began share it: one a batch. Compiled once per version.
  * J3 Skipped fires of triggers are not told to triggers: a guard that speaks could otherwise be made to talk to itself for ever.
+ * J4 What is older than the bus keeps it is not judged: it was, when it was new. A wiped stream may be filled with it again, when
+ *    the fires that it made are gone (retention.ts, R3).
  */
 import { createHash } from "node:crypto";
-import { AiepError, type GroupId } from "@aiep/contracts";
+import { AiepError, type GroupId, STREAMS } from "@aiep/contracts";
 import { type Logger, mayBeRepeated } from "@aiep/service-kit";
 import {
   type CompiledTrigger,
@@ -39,6 +41,8 @@ export interface EventJudgeDeps {
 
 export interface JudgedEvent {
   readonly groupId: GroupId;
+  /** When it was written. */
+  readonly writtenAt: Date;
   /** In performance.now(). */
   readonly receivedAt: number;
   /** Made only when there are triggers. */
@@ -49,6 +53,7 @@ export interface JudgedEvent {
 }
 
 const HOUR_MS = 3_600_000;
+const OLDEST_MS = STREAMS.SCHEDULE.maxAgeSeconds * 1000;
 /** A trigger that fails over and over is not written over and over. */
 const PROBLEM_EVERY_MS = 60_000;
 const MOST_KEPT = 1000;
@@ -72,6 +77,7 @@ export class EventJudge {
   }
 
   async judge(judged: JudgedEvent): Promise<void> {
+    if (this.#deps.clock().getTime() - judged.writtenAt.getTime() > OLDEST_MS) return; // J4
     const triggers = await this.#activeFor(judged);
     if (triggers.length === 0) return;
     // One after another: the guard counts what has fired.

@@ -153,7 +153,7 @@ it("I1: killed between the fire's end and what follows from it, the next of its 
   await using dying = failingWorkflowSvc(own);
   await waitFor("the order died", async () => (await dying.letters.list({ limit: 2 })).items.length === 1);
   await dying[Symbol.asyncDispose]();
-  expect(await own.startProcess({ AIEP_FAILPOINTS: "dead-start.written-not-told=kill" })).toBe("SIGKILL");
+  expect(await own.startProcess({ AIEP_FAILPOINTS: "fire.given-up-not-told=kill" })).toBe("SIGKILL");
   expect(await states()).toEqual(["Failed", "Queued"]);
   await own.start();
   await waitFor("the next is ordered", async () => (await states())[1] === "Ordered", { timeoutMs: 30_000 });

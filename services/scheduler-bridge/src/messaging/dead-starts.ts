@@ -31,7 +31,7 @@ export function createDeadStartHandler(deps: DeadStartDeps): (letter: DeadLetter
     const message = messageOf(letter);
     const ended = await changeFire(fires, fire.id, (now) => giveUpFire(now, message, clock()));
     if (ended === undefined) return;
-    await failpoints.hit("dead-start.written-not-told");
+    await failpoints.hit("fire.given-up-not-told");
     await tellOfFire(deps, ended);
   };
 }

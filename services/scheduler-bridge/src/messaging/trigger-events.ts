@@ -27,6 +27,7 @@ export function judgedEvent(message: AnyEvent, lineage: LineageStore): JudgedEve
   if (definition === fireSkipped && fireView.safeParse(message.data).data?.kind === "event") return undefined;
   return {
     groupId: groupId.parse(envelope.group_id),
+    writtenAt: new Date(envelope.time),
     receivedAt: message.receivedAt,
     event: () => eventOf(message),
     upstream: async () => {

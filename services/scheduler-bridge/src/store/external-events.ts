@@ -53,11 +53,4 @@ export class ExternalEvents {
       return { id, duplicate: true };
     }
   }
-
-  async purge(olderThanMs: number): Promise<void> {
-    await this.#deps.pool.execute(
-      "DELETE FROM external_events WHERE received_at < NOW(3) - INTERVAL ? MICROSECOND",
-      [olderThanMs * 1000],
-    );
-  }
 }

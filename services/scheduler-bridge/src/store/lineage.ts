@@ -32,13 +32,6 @@ export class LineageStore {
     );
   }
 
-  /** A run that old is not rerun, and causes nothing any more. */
-  async purge(olderThanMs: number): Promise<void> {
-    await this.#pool.execute("DELETE FROM run_lineage WHERE created_at < NOW(3) - INTERVAL ? MICROSECOND", [
-      olderThanMs * 1000,
-    ]);
-  }
-
   async #one(condition: string, value: string): Promise<Upstream | undefined> {
     const [row] = await this.#pool.query<Row>(`SELECT f.id, f.depth, f.lineage FROM fires f ${condition}`, [
       value,

@@ -61,15 +61,6 @@ export class WaitStore {
     ];
   }
 
-  /** Of ended fires, when nobody will ask any more. */
-  async purgeLines(olderThanMs: number): Promise<void> {
-    await this.#pool.execute(
-      `DELETE l FROM fire_lines l JOIN fires f ON f.id = l.fire_id
-       WHERE f.finished_at < NOW(3) - INTERVAL ? MICROSECOND`,
-      [olderThanMs * 1000],
-    );
-  }
-
   /**
    * Waits that stopped: nobody asked for `leaseMs` while we could be reached, and the scheduler was not asked about it for
    * `againMs`. Oldest first.

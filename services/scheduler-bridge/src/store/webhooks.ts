@@ -156,12 +156,6 @@ export class WebhookStore {
     return { items: items.map(deliveryOf), nextCursor };
   }
 
-  async purge(olderThanMs: number): Promise<void> {
-    await this.#pool.execute("DELETE FROM deliveries WHERE received_at < NOW(3) - INTERVAL ? MICROSECOND", [
-      olderThanMs * 1000,
-    ]);
-  }
-
   async #one(where: Sql): Promise<StoredDelivery | undefined> {
     const [row] = await this.#pool.query<DeliveryRow>(
       `SELECT * FROM deliveries WHERE ${where.text}`,

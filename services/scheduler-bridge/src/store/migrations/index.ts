@@ -4,6 +4,7 @@ import { Publications } from "./m0002-publications.ts";
 import { Fires } from "./m0003-fires.ts";
 import { Schedules } from "./m0004-schedules.ts";
 import { EventTriggers } from "./m0005-event-triggers.ts";
+import { Retention } from "./m0006-retention.ts";
 
 export const MIGRATIONS = [
   { name: "0001-foundations", class: Foundations },
@@ -11,4 +12,5 @@ export const MIGRATIONS = [
   { name: "0003-fires", class: Fires },
   { name: "0004-schedules", class: Schedules },
   { name: "0005-event-triggers", class: EventTriggers },
+  { name: "0006-retention", class: Retention },
 ];
