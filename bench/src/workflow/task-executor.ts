@@ -18,7 +18,6 @@ import {
   createLogger,
   createOutboxRelay,
   createSqlPool,
-  DuplicateKeyError,
   loadConfig,
   newOutboxRecord,
   outboxInsert,
@@ -50,13 +49,10 @@ const consumer = createCommandConsumer({
   pool,
   env,
   definitions: TASK_COMMANDS,
+  joined: [submitTask],
   handler: async (command) => {
     if (command.definition !== submitTask) throw new Error("this executor only takes tasks in");
-    try {
-      await commits.commit({ statements: [outboxInsert(endOf(command))] });
-    } catch (error) {
-      if (!(error instanceof DuplicateKeyError)) throw error; // delivered again
-    }
+    await commits.commit({ statements: [...command.once, outboxInsert(endOf(command))] });
     return [];
   },
   log,

@@ -62,7 +62,7 @@ export interface Triggers extends Disposable {
 }
 
 /** Most events concern no fire and no trigger; those that do may come so much later. */
-const PACE_MS = 25;
+const PACE_MS = 50;
 
 export function openTriggers(deps: TriggersDeps): Triggers {
   const { pool, bus, commits, address, log, firing } = deps;

@@ -2,7 +2,7 @@
  * task-svc put together, in the order in which things depend on each other; the scope closes them in reverse.
  * Foundations (database, bus, directory) → store and relay → runtime and controller → commands → HTTP.
  */
-import { CONSUMERS, STREAMS, TASK_COMMANDS } from "@aiep/contracts";
+import { CONSUMERS, STREAMS, submitTask, TASK_COMMANDS } from "@aiep/contracts";
 import {
   createCommandConsumer,
   createDeadLetters,
@@ -102,6 +102,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
     pool,
     env: config.AIEP_ENV,
     definitions: TASK_COMMANDS,
+    joined: [submitTask],
     handler: createCommandHandler({
       store,
       packages,

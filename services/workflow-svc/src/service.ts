@@ -2,7 +2,7 @@
  * workflow-svc put together, in the order in which things depend on each other; the scope closes them in reverse.
  * Foundations (database, bus, directory) → stores and relay → node kinds and engine → commands and task events → HTTP.
  */
-import { CONSUMERS, type RunId, STREAMS, TASK_EVENTS, WORKFLOW_COMMANDS } from "@aiep/contracts";
+import { CONSUMERS, type RunId, STREAMS, startRun, TASK_EVENTS, WORKFLOW_COMMANDS } from "@aiep/contracts";
 import {
   changesOnBus,
   createCommandConsumer,
@@ -71,6 +71,7 @@ export async function startWorkflowService(config: WorkflowConfig, log: Logger, 
     pool,
     env: config.AIEP_ENV,
     definitions: WORKFLOW_COMMANDS,
+    joined: [startRun],
     handler: createCommandHandler({ operations, commits: stores.commits, address: config.address }),
     ...shared,
   });

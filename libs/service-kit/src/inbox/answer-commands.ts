@@ -11,6 +11,7 @@ import {
 import { newOutboxRecord, OUTBOX_VERSION_KEY, outboxInsert } from "../outbox/record.ts";
 import type { CommitQueue } from "../sql/commit-queue.ts";
 import { DuplicateKeyError } from "../sql/errors.ts";
+import type { Sql } from "../sql/sql.ts";
 
 /** What every context's `rejected` event says. */
 interface Rejection {
@@ -36,11 +37,12 @@ interface RejectedCommand<Definition extends EventDefinition> {
   readonly groupId: GroupId;
   readonly requestedBy: string;
   readonly error: AiepError;
+  readonly once: readonly Sql[];
 }
 
 async function rejectCommand<Definition extends EventDefinition>(
   { commits, address, now }: RejectCommandDeps,
-  { definition, envelope, command, groupId: group, requestedBy, error }: RejectedCommand<Definition>,
+  { definition, envelope, command, groupId: group, requestedBy, error, once }: RejectedCommand<Definition>,
 ): Promise<void> {
   const data: Rejection = {
     command_id: envelope.id,
@@ -65,7 +67,7 @@ async function rejectCommand<Definition extends EventDefinition>(
     ...address,
   });
   try {
-    await commits.commit({ key: record.aggregateId, statements: [outboxInsert(record)] });
+    await commits.commit({ key: record.aggregateId, statements: [...once, outboxInsert(record)] });
   } catch (cause) {
     if (!DuplicateKeyError.is(cause, OUTBOX_VERSION_KEY)) throw cause; // rejected before
   }
@@ -83,6 +85,7 @@ interface RequestedCommand {
   readonly name: string;
   readonly envelope: CommandEnvelope;
   readonly data: { readonly requested_by: string };
+  readonly once: readonly Sql[];
 }
 
 /**
@@ -105,7 +108,7 @@ export function answerCommands<Command extends RequestedCommand, Definition exte
       await perform(command);
     } catch (error) {
       if (!AiepError.is(error) || mayBeRepeated(error)) throw error;
-      const { envelope, name } = command;
+      const { envelope, name, once } = command;
       const group = groupId.safeParse((await groupOf(command)) ?? envelope.group_id);
       await rejectCommand(
         { commits, address, now: clock() },
@@ -116,6 +119,7 @@ export function answerCommands<Command extends RequestedCommand, Definition exte
           groupId: group.success ? group.data : groupId.parse("unknown"),
           requestedBy: command.data.requested_by,
           error,
+          once,
         },
       );
     }

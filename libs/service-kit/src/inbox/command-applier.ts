@@ -12,18 +12,22 @@ export interface CommandApplierDeps {
   readonly consumer: string;
   /** Negative control: false handles every delivery. */
   readonly useInbox: boolean;
-  readonly handle: (command: DecodedCommand) => Promise<readonly Sql[]>;
+  /** Its handler commits the inbox row with its own changes. */
+  readonly isJoined: (command: DecodedCommand) => boolean;
+  readonly handle: (command: DecodedCommand, once: readonly Sql[]) => Promise<readonly Sql[]>;
 }
 
 export async function applyCommand(deps: CommandApplierDeps, command: DecodedCommand): Promise<void> {
   const { id } = command.envelope;
-  if (deps.useInbox && (await isDone(deps, id))) return;
-  const effects = await deps.handle(command);
-  const remember = deps.useInbox
+  const joined = deps.isJoined(command);
+  if (!joined && deps.useInbox && (await isDone(deps, id))) return;
+  const once = deps.useInbox
     ? [sql("INSERT INTO inbox (consumer, event_id, received_at) VALUES (?, ?, NOW(3))", [deps.consumer, id])]
     : [];
   try {
-    await deps.pool.multi(["START TRANSACTION", ...remember, ...effects, "COMMIT"]);
+    const effects = await deps.handle(command, joined ? once : []);
+    if (!joined) await deps.pool.multi(["START TRANSACTION", ...once, ...effects, "COMMIT"]);
+    else if (effects.length > 0) throw new TypeError("the handler of a joined command commits by itself");
   } catch (error) {
     // Another delivery was faster, or the handler's own effects met a key: only the inbox can tell.
     if (error instanceof DuplicateKeyError && (await isDone(deps, id))) return;

@@ -20,6 +20,7 @@ import { applyTopology } from "../bus/topology.ts";
 import type { UnsafeSwitch } from "../failpoints/unsafe.ts";
 import { SERVICE_KIT_DDL } from "../outbox/ddl.ts";
 import { newOutboxRecord } from "../outbox/record.ts";
+import { CommitQueue } from "../sql/commit-queue.ts";
 import { createSqlPool, type SqlPool } from "../sql/pool.ts";
 import { type Sql, sql } from "../sql/sql.ts";
 import { type Consumer, createCommandConsumer, createEventConsumer, type EventMessage } from "./consumer.ts";
@@ -359,6 +360,27 @@ describe("command consumer", () => {
     w.commands(count).start();
     for (let copy = 0; copy < 4; copy += 1) for (const id of ["a", "b", "c"]) await sendCommand(w.bus, id);
     await settled(w.bus, commands);
+    expect(await seen(w.pool)).toEqual({ a: [1], b: [1], c: [1] });
+  });
+
+  test("I2: so has one whose handler commits the inbox row with its own changes, also told several times at once", async () => {
+    await using w = await world();
+    const commits = new CommitQueue({ pool: w.pool });
+    let calls = 0;
+    const consumer = createCommandConsumer({
+      ...{ bus: w.bus, pool: w.pool, log, env: "test", consumer: commands, definitions: TASK_COMMANDS },
+      joined: [stopTask],
+      handler: async ({ envelope, once }) => {
+        calls += 1;
+        await commits.commit({ statements: [...once, ...count(envelope.id)] });
+        return [];
+      },
+    });
+    consumer.start();
+    for (let copy = 0; copy < 4; copy += 1) for (const id of ["a", "b", "c"]) await sendCommand(w.bus, id);
+    await settled(w.bus, commands);
+    await consumer.stop();
+    expect(calls).toBe(12);
     expect(await seen(w.pool)).toEqual({ a: [1], b: [1], c: [1] });
   });
 

@@ -69,6 +69,8 @@ export type CommandMessage<Definition extends CommandDefinition> = Definition ex
       readonly subject: string;
       readonly receivedAt: number;
       readonly signal: AbortSignal;
+      /** Its inbox row, of a `joined` command; a duplicate key there says that it was handled. */
+      readonly once: Effects;
     }
   : never;
 
@@ -119,6 +121,8 @@ export interface CommandConsumerDeps<Definitions extends readonly CommandDefinit
    * refused command is answered by an event (D8), not thrown.
    */
   readonly handler: (message: CommandMessage<Definitions[number]>) => Effects | Promise<Effects>;
+  /** Those whose handler commits `once` in the transaction of its own changes, or finds them made: no other is needed. */
+  readonly joined?: readonly Definitions[number][];
 }
 
 const BATCH = 64;
@@ -205,7 +209,8 @@ export function createCommandConsumer<const Definitions extends readonly Command
     pool: deps.pool,
     consumer: deps.consumer.durable,
     useInbox: !(deps.unsafe ?? ALL_SAFE).has("inbox"),
-    handle: async (command) =>
+    isJoined: ({ definition }) => deps.joined?.some((each) => each === definition) === true,
+    handle: async (command, once) =>
       await runWithTraceparent(
         command.envelope.traceparent,
         `process ${deps.consumer.durable}`,
@@ -215,6 +220,7 @@ export function createCommandConsumer<const Definitions extends readonly Command
             type: command.definition.type,
             name: command.definition.name,
             signal: stopping.signal,
+            once,
           } as Message), // its definition parsed it
       ),
   };

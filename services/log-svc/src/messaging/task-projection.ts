@@ -13,7 +13,7 @@ export type ProjectionDeps = Omit<
 };
 
 /** A log is asked for by people: what they wait for is its lines, which come another way. */
-const PACE_MS = 25;
+const PACE_MS = 50;
 
 export function createTaskProjection({ tail, consumer, ...deps }: ProjectionDeps): Consumer {
   return createEventConsumer({

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { directory, stopTask, submitTask, taskIdOfCommand } from "@aiep/contracts";
-import { DirectoryIndex, fixedDirectory } from "@aiep/service-kit";
+import { DirectoryIndex, DuplicateKeyError, fixedDirectory, sql } from "@aiep/service-kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openArchive } from "../code-packages/archive.ts";
 import { DEFAULT_CODE_PACKAGE_LIMITS } from "../code-packages/limits.ts";
@@ -39,6 +39,7 @@ const common = (id: string, type: string) => ({
   envelope: { id, source: "/test", type, time: new Date().toISOString() },
   subject: "aiep.test.cmd.task-svc.any",
   receivedAt: 0,
+  once: [],
   signal: new AbortController().signal,
 });
 
@@ -113,6 +114,17 @@ describe("a submit command", () => {
       code: "NOT_A_MEMBER",
       command: "submit",
     });
+  });
+
+  it("I2: that was refused stays refused, also where it would be admitted by now", async () => {
+    const id = randomUUID();
+    const once = [
+      sql("INSERT INTO inbox (consumer, event_id, received_at) VALUES ('task-svc', ?, NOW(3))", [id]),
+    ];
+    await handle({ ...submitCommand({ requested_by: "eve" }, id), once });
+    await expect(handle({ ...submitCommand({}, id), once })).rejects.toThrow(DuplicateKeyError);
+    expect(await events("aggregate_id = ?", id)).toHaveLength(1);
+    expect(await events("aggregate_id = ?", taskIdOfCommand(id))).toEqual([]);
   });
 
   it("with an id that no subject may hold is answered all the same", async () => {

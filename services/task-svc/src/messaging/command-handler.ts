@@ -55,6 +55,7 @@ async function perform(deps: CommandHandlerDeps, command: TaskCommand): Promise<
     const { requested_by: _, ...body } = command.data as DataOf<typeof submitTask>;
     await submit(deps, principal, body, {
       ...context,
+      also: () => command.once,
       commandId: deps.forgetful === true ? randomUUID() : envelope.id,
     });
   } else {

@@ -52,14 +52,12 @@ export async function submitTask(
   const { commandId } = options;
   if (commandId === undefined) return await create(deps, principal, body, newTaskId(), options);
   const id = taskIdOfCommand(commandId);
-  const earlier = await deps.store.get(id);
-  if (earlier !== undefined) return earlier;
   try {
     return await create(deps, principal, body, id, options);
   } catch (error) {
-    // The same command handled elsewhere at this moment.
-    const other = await deps.store.get(id);
-    if (other !== undefined) return other;
+    // The same command handled before, or elsewhere at this moment.
+    const earlier = await deps.store.get(id);
+    if (earlier !== undefined) return earlier;
     throw error;
   }
 }

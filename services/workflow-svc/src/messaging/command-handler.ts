@@ -42,7 +42,8 @@ async function perform(operations: OperationDeps, command: WorkflowCommand): Pro
   // The definition says which command it is; the compiler cannot tie it to the data.
   if (command.definition === startRun) {
     const { experiment_id, origin, requested_by: _, ...order } = command.data as DataOf<typeof startRun>;
-    const options = { ...contextOfCommand(command), commandId: command.envelope.id, origin };
+    const { envelope, once } = command;
+    const options = { ...contextOfCommand(command), commandId: envelope.id, origin, also: () => once };
     await start(operations, principal, experiment_id, order, options);
   } else {
     const { run_id, reason } = command.data as DataOf<typeof cancelRun>;
