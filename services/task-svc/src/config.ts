@@ -1,5 +1,6 @@
 /** Settings of task-svc from the environment. */
 import { AiepError } from "@aiep/contracts";
+import { parseStoreLocation, STORE_ADDRESS, type StoreLocation } from "@aiep/objects";
 import { type Environment, loadConfig, serviceEnvironment, unsafeSwitches } from "@aiep/service-kit";
 import * as z from "zod";
 import { DEFAULT_CODE_PACKAGE_LIMITS } from "./code-packages/limits.ts";
@@ -38,9 +39,13 @@ const schema = z.object({
   /** Their logs, in the kubelet's layout; the log agent reads here. */
   AIEP_LOCAL_LOGS_DIR: folder,
   AIEP_CODE_PACKAGE_DIR: folder,
-  /** Directories that tasks leave for other tasks. */
+  /** Where what pods send is unpacked; without AIEP_ARTIFACT_STORE also that store. */
   AIEP_ARTIFACT_DIR: folder,
-  /** One that nobody placed again for so long is removed. */
+  /** Directories that tasks leave for other tasks. */
+  AIEP_ARTIFACT_STORE: z.string().regex(STORE_ADDRESS.pattern, STORE_ADDRESS.form).optional(),
+  AIEP_ARTIFACT_STORE_ACCESS_KEY: z.string().optional(),
+  AIEP_ARTIFACT_STORE_SECRET_KEY: z.string().optional(),
+  /** One that nobody left or was given again for so long is removed. */
   AIEP_ARTIFACT_KEEP_DAYS: z.coerce.number().min(1).default(30),
   AIEP_CODE_PACKAGE_MAX_MB: z.coerce
     .number()
@@ -74,6 +79,15 @@ function kubernetesSettings(config: z.infer<typeof schema>) {
   return { prepareImage, downloadsKey };
 }
 
+function artifactStore(config: z.infer<typeof schema>): StoreLocation {
+  const { AIEP_ARTIFACT_DIR: path, AIEP_ARTIFACT_STORE: address } = config;
+  if (address === undefined) return { kind: "directory", path };
+  return parseStoreLocation("AIEP_ARTIFACT_STORE", address, {
+    accessKey: config.AIEP_ARTIFACT_STORE_ACCESS_KEY,
+    secretKey: config.AIEP_ARTIFACT_STORE_SECRET_KEY,
+  });
+}
+
 export function loadTaskConfig(env: Environment) {
   const config = loadConfig(schema, env);
   const launches = config.AIEP_RUNTIME === "kubernetes" ? 2 * config.AIEP_KUBERNETES_REQUESTS_PER_SECOND : 16;
@@ -81,6 +95,7 @@ export function loadTaskConfig(env: Environment) {
     ...config,
     AIEP_CONTROL_LAUNCHES: config.AIEP_CONTROL_LAUNCHES ?? Math.ceil(launches),
     kubernetes: config.AIEP_RUNTIME === "kubernetes" ? kubernetesSettings(config) : undefined,
+    artifactStore: artifactStore(config),
     address: { env: config.AIEP_ENV, source: "/aiep/task-svc" },
     unsafe: unsafeSwitches(config.AIEP_ENV, config.AIEP_UNSAFE_DISABLE),
     codePackageLimits: {

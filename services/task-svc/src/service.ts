@@ -3,6 +3,7 @@
  * Foundations (database, bus, directory) → store and relay → runtime and controller → commands → HTTP.
  */
 import { CONSUMERS, STREAMS, submitTask, TASK_COMMANDS } from "@aiep/contracts";
+import { openObjectStore } from "@aiep/objects";
 import {
   createCommandConsumer,
   createDeadLetters,
@@ -24,8 +25,9 @@ import {
   verifyTopology,
 } from "@aiep/service-kit";
 import { registerApi } from "./api/api.ts";
-import { openArtifactStore } from "./artifacts/artifact-store.ts";
+import { createArtifactStore } from "./artifacts/artifact-store.ts";
 import { openLeftRecords } from "./artifacts/left-records.ts";
+import { checkArtifactStore } from "./artifacts/store-check.ts";
 import { openCodePackageFiles } from "./code-packages/package-files.ts";
 import type { TaskConfig } from "./config.ts";
 import { createController } from "./control/controller.ts";
@@ -53,7 +55,7 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
   const { shared } = parts;
 
   const foundations = await openFoundations(config, service);
-  const { pool, bus, directory, packages, artifacts, records } = foundations;
+  const { pool, bus, directory, packages, objects, artifacts, records } = foundations;
   const work = startWork(config, foundations, service, parts);
   const { store, notifier, commits } = work;
 
@@ -94,7 +96,13 @@ export async function startTaskService(config: TaskConfig, log: Logger, scope: S
     ...shared,
   });
   const foreseeWait = controller.foreseeWait.bind(controller);
-  const runtimeHealth = createRuntimeHealth({ runtime, now: clock });
+  const runtimeHealth = createRuntimeHealth({
+    runtime: {
+      kind: runtime.kind,
+      checks: async () => [...(await runtime.checks()), await checkArtifactStore(objects)],
+    },
+    now: clock,
+  });
 
   const commands = createCommandConsumer({
     bus,
@@ -182,9 +190,8 @@ function keepHouse(
   const keepArtifactsMs = config.AIEP_ARTIFACT_KEEP_DAYS * DAY_MS;
   const removing = { what: "removal of old directories of tasks", everyMs: HOUR_MS, log };
   const removeOld = async () => {
-    const before = new Date(clock().getTime() - keepArtifactsMs);
-    await artifacts.removeOld(before);
-    await records.removeOld(before);
+    await artifacts.removeOld();
+    await records.removeOld(new Date(clock().getTime() - keepArtifactsMs));
   };
   scope.defer("release", removing.what, sometimes(removeOld, removing));
 
@@ -207,9 +214,10 @@ async function openFoundations(config: TaskConfig, service: ServiceDeps) {
   });
   const directory = scope.use("directory", await openDirectory(config.AIEP_DIRECTORY_FILE, log));
   const packages = await openCodePackageFiles(config.AIEP_CODE_PACKAGE_DIR, config.codePackageLimits);
-  const artifacts = await openArtifactStore(config.AIEP_ARTIFACT_DIR);
-  const records = await openLeftRecords(config.AIEP_ARTIFACT_DIR);
-  return { pool, orm, bus, directory, packages, artifacts, records };
+  const objects = scope.use("directories of tasks", await openObjectStore(config.artifactStore));
+  const artifacts = createArtifactStore({ objects, keepMs: config.AIEP_ARTIFACT_KEEP_DAYS * DAY_MS });
+  const records = await openLeftRecords({ objects, dir: config.AIEP_ARTIFACT_DIR });
+  return { pool, orm, bus, directory, packages, objects, artifacts, records };
 }
 
 type Foundations = Awaited<ReturnType<typeof openFoundations>>;

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startS3 } from "@aiep/dev-servers";
+import { type S3Server, startS3 } from "@aiep/dev-servers";
 import type { StoreLocation } from "../location.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { openObjectStore } from "../open.ts";
@@ -11,6 +11,8 @@ import { openS3Store } from "../s3.ts";
 
 export interface OpenedStore extends AsyncDisposable {
   readonly store: ObjectStore;
+  /** Undefined where there is no server. */
+  readonly server: S3Server | undefined;
   readonly location: StoreLocation;
   /** Most bytes that were in memory on their way; undefined where files are written as they come. */
   readonly mostBytes: () => number | undefined;
@@ -27,13 +29,14 @@ async function directory(): Promise<OpenedStore> {
   return {
     store: await openObjectStore(location),
     location,
+    server: undefined,
     mostBytes: () => undefined,
     [Symbol.asyncDispose]: async () => await rm(dir, { recursive: true, force: true }),
   };
 }
 
 /** Undefined when the environment names no server. */
-async function s3(): Promise<OpenedStore | undefined> {
+export async function s3(): Promise<OpenedStore | undefined> {
   const server = await startS3();
   if (server === undefined) return undefined;
   const { bucket, endpoint, region, accessKey, secretKey } = server;
@@ -51,6 +54,7 @@ async function s3(): Promise<OpenedStore | undefined> {
   return {
     store,
     location,
+    server,
     mostBytes: () => pool.mostBytes,
     async [Symbol.asyncDispose]() {
       await store[Symbol.asyncDispose]();

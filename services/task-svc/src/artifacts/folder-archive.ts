@@ -4,23 +4,17 @@
  * F1 only plain files, folders, and links that stay inside; anything else is refused by name, so is a folder beyond its
  *    limits. F2 what is unpacked never leaves its folder: the library refuses absolute paths, `..` and writing through links.
  */
-import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { constants } from "node:fs";
-import { type FileHandle, lstat, open, readdir, readlink } from "node:fs/promises";
+import { lstat, open, readdir, readlink } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
-import { extract } from "tar";
+import { hasCode } from "@aiep/service-kit";
+import { extract, type Unpack } from "tar";
 import { ARCHIVE_END, headerOf, paddingOf } from "./gnu-tar.ts";
 
 export interface ArchiveLimits {
   readonly bytes: number;
   readonly files: number;
-}
-
-export interface ArchivedFolder {
-  readonly sha256: string;
-  /** Of the content. */
-  readonly sizeBytes: number;
-  readonly fileCount: number;
 }
 
 export class FolderRefused extends Error {
@@ -33,98 +27,133 @@ interface Content {
   readonly fileCount: number;
 }
 
-/** Writes `target`, synced. Throws FolderRefused (F1). */
+/** What a folder holds just now, and the archive of it, which may be made more than once. */
+export interface FolderArchive {
+  /** Of the content. */
+  readonly sizeBytes: number;
+  readonly fileCount: number;
+  /** In large pieces. Throws FolderRefused when the folder has changed since. */
+  pieces(): AsyncIterable<Buffer>;
+}
+
+/** Throws FolderRefused (F1). */
 export async function archiveFolder(
   folder: string,
-  target: string,
   limits: ArchiveLimits,
   signal: AbortSignal,
-): Promise<ArchivedFolder> {
+): Promise<FolderArchive> {
   // Its owner may have put a link in its place.
-  if (!(await lstat(folder)).isDirectory()) throw new FolderRefused("it is no folder any more");
+  const found = await lstat(folder).catch(() => undefined);
+  if (found?.isDirectory() !== true) throw new FolderRefused("it is no folder any more");
   const { paths, sizeBytes, fileCount } = await contentOf(folder, limits, signal);
-  await using file = await open(target, "wx", 0o600);
-  const archive = new ArchiveWriter(file);
-  if (paths.length === 0) await archive.add(headerOf({ kind: "folder", path: ".", mode: 0o755 }));
+  return { sizeBytes, fileCount, pieces: () => gathered(entriesOf(folder, paths, signal)) };
+}
+
+const PIECE_BYTES = 1024 * 1024;
+
+async function* gathered(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let waiting: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of pieces) {
+    waiting.push(piece);
+    bytes += piece.length;
+    if (bytes < PIECE_BYTES) continue;
+    yield Buffer.concat(waiting);
+    waiting = [];
+    bytes = 0;
+  }
+  yield Buffer.concat(waiting);
+}
+
+async function* entriesOf(
+  folder: string,
+  paths: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  if (paths.length === 0) yield headerOf({ kind: "folder", path: ".", mode: 0o755 });
   for (const path of paths) {
     signal.throwIfAborted();
-    await addTo(archive, folder, path);
+    yield* entryOf(folder, path, signal);
   }
-  await archive.add(ARCHIVE_END);
-  const sha256 = await archive.finish();
-  await file.sync();
-  return { sha256, sizeBytes, fileCount };
+  yield ARCHIVE_END;
 }
 
-const BUFFER_BYTES = 1024 * 1024;
-
-/** Hashes what it writes, in large pieces. */
-class ArchiveWriter {
-  readonly #file: FileHandle;
-  readonly #hash = createHash("sha256");
-  readonly #buffer = Buffer.alloc(BUFFER_BYTES);
-  #used = 0;
-
-  constructor(file: FileHandle) {
-    this.#file = file;
-  }
-
-  async add(bytes: Buffer): Promise<void> {
-    for (let at = 0; at < bytes.length; ) {
-      const copied = bytes.copy(this.#buffer, this.#used, at);
-      at += copied;
-      this.#used += copied;
-      if (this.#used === BUFFER_BYTES) await this.#flush();
-    }
-  }
-
-  async finish(): Promise<string> {
-    await this.#flush();
-    return this.#hash.digest("hex");
-  }
-
-  async #flush(): Promise<void> {
-    const whole = this.#buffer.subarray(0, this.#used);
-    this.#hash.update(whole);
-    for (let at = 0; at < whole.length; ) at += (await this.#file.write(whole, at)).bytesWritten;
-    this.#used = 0;
-  }
-}
-
-async function addTo(archive: ArchiveWriter, folder: string, path: string): Promise<void> {
+async function* entryOf(folder: string, path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
   const at = join(folder, path);
-  const stats = await lstat(at);
-  if (stats.isDirectory()) return await archive.add(headerOf({ kind: "folder", path, mode: stats.mode }));
-  if (stats.isSymbolicLink())
-    return await archive.add(headerOf({ kind: "link", path, target: await readlink(at) }));
-  await using file = await open(at, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const stats = await lstat(at).catch((error: unknown) => changed(path, error));
+  if (stats.isDirectory()) return yield headerOf({ kind: "folder", path, mode: stats.mode });
+  if (stats.isSymbolicLink()) return yield headerOf({ kind: "link", path, target: await readlink(at) });
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  await using file = await open(at, flags).catch((error: unknown) => changed(path, error));
   const { mode, size } = await file.stat();
-  await archive.add(headerOf({ kind: "file", path, mode, size }));
-  const buffer = Buffer.alloc(Math.min(size, BUFFER_BYTES));
+  yield headerOf({ kind: "file", path, mode, size });
   for (let left = size; left > 0; ) {
-    const { bytesRead } = await file.read(buffer, 0, Math.min(left, buffer.length));
+    signal.throwIfAborted();
+    const buffer = Buffer.allocUnsafe(Math.min(left, PIECE_BYTES));
+    const { bytesRead } = await file.read(buffer);
     if (bytesRead === 0) throw new FolderRefused(`${path} became shorter while it was read`);
-    await archive.add(buffer.subarray(0, bytesRead));
+    yield buffer.subarray(0, bytesRead);
     left -= bytesRead;
   }
-  await archive.add(paddingOf(size));
+  yield paddingOf(size);
 }
 
-/** Into an empty folder that exists. With `owner` everything belongs to them. */
+function changed(path: string, error: unknown): never {
+  if (hasCode(error, "ENOENT", "ENOTDIR", "ELOOP"))
+    throw new FolderRefused(`${path} was changed while it was read`, { cause: error });
+  throw error;
+}
+
+export interface UnpackOptions {
+  /** Everything belongs to them. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Into an empty folder that exists. */
 export async function unpackFolder(
-  archive: string,
+  archive: AsyncIterable<Buffer>,
   folder: string,
-  options: { readonly owner?: { readonly uid: number; readonly gid: number } },
+  { owner, signal }: UnpackOptions = {},
 ): Promise<void> {
-  await extract({
-    file: archive,
-    cwd: folder,
-    strict: true,
-    noMtime: true,
-    ...(options.owner === undefined
-      ? { preserveOwner: false }
-      : { uid: options.owner.uid, gid: options.owner.gid }),
+  const ownership = owner === undefined ? { preserveOwner: false } : { uid: owner.uid, gid: owner.gid };
+  const target = extract({ cwd: folder, strict: true, noMtime: true, ...ownership });
+  const broken = await feed(target, archive, { signal });
+  if (broken !== undefined) throw broken;
+}
+
+/**
+ * Reads the archive to its end, whatever becomes of what is unpacked: whoever sends it wants to know how it ended, and how
+ * it ends says more than that it cannot be unpacked. Returns why it could not; undefined when all went well.
+ */
+export async function feed(
+  target: Unpack,
+  archive: AsyncIterable<Buffer>,
+  {
+    signal,
+    unwanted = () => false,
+  }: { readonly signal?: AbortSignal | undefined; readonly unwanted?: () => boolean },
+): Promise<Error | undefined> {
+  let broken: Error | undefined;
+  const ended = new Promise<void>((resolve) => {
+    target.once("close", resolve);
+    target.once("error", (error: Error) => {
+      broken = error;
+      resolve();
+    });
   });
+  target.on("error", () => undefined);
+  try {
+    for await (const piece of archive) {
+      signal?.throwIfAborted();
+      if (broken === undefined && !unwanted() && !target.write(piece))
+        await Promise.race([once(target, "drain"), ended]);
+    }
+  } finally {
+    target.end(); // closes what is open, also when the sender went away
+    await ended;
+  }
+  return broken;
 }
 
 /** Sorted, folders before what is in them. */

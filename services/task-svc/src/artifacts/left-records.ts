@@ -1,14 +1,14 @@
 /**
- * What tasks on a cluster have left, written down until the task's own row holds it: one file a launch, on the folder that
- * all replicas share, because the replica that was sent something need not be the one that watches the task.
+ * What tasks on a cluster have left, written down until the task's own row holds it: one object a launch, where
+ * all replicas see it, because the replica that was sent something need not be the one that watches the task.
  *
- * L1 a record is whole: it gets its name by rename, after it was synced; writing it again replaces it.
+ * L1 a record is whole and durable once it was written (O1); writing it again replaces it.
  */
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type TaskOutputs, taskOutputs } from "@aiep/contracts";
-import { hasCode } from "@aiep/service-kit";
+import { ObjectMissingError, type ObjectStore } from "@aiep/objects";
 import type { WorkloadRef } from "../domain/runtime.ts";
 
 export interface LeftRecords {
@@ -21,34 +21,30 @@ export interface LeftRecords {
   removeOld(before: Date): Promise<void>;
 }
 
-const RECORDS = "left";
 const ROOMS = "receiving";
+const RECORDS = "left/";
 
-export async function openLeftRecords(dir: string): Promise<LeftRecords> {
-  const [records, rooms] = [join(dir, RECORDS), join(dir, ROOMS)];
-  for (const each of [records, rooms]) await mkdir(each, { recursive: true, mode: 0o700 });
-  const pathOf = ({ taskId, attempt }: WorkloadRef) => join(records, `${taskId}-${attempt}.json`);
+export interface LeftRecordsDeps {
+  readonly objects: ObjectStore;
+  /** Of this machine, for the rooms. */
+  readonly dir: string;
+}
+
+export async function openLeftRecords({ objects, dir }: LeftRecordsDeps): Promise<LeftRecords> {
+  const rooms = join(dir, ROOMS);
+  await mkdir(rooms, { recursive: true, mode: 0o700 });
+  const keyOf = ({ taskId, attempt }: WorkloadRef) => `${RECORDS}${taskId}-${attempt}.json`;
   return {
-    write: async (ref, outputs) => {
-      const temporary = join(records, `${randomUUID()}.new`);
-      try {
-        await writeSynced(temporary, JSON.stringify(outputs));
-        await rename(temporary, pathOf(ref));
-        await using parent = await open(records, "r");
-        await parent.sync();
-      } finally {
-        await rm(temporary, { force: true });
-      }
-    },
+    write: async (ref, outputs) => await objects.put(keyOf(ref), Buffer.from(JSON.stringify(outputs))),
     read: async (ref) => {
       try {
-        return taskOutputs.parse(JSON.parse(await readFile(pathOf(ref), "utf8")));
+        return taskOutputs.parse(JSON.parse((await objects.get(keyOf(ref))).toString("utf8")));
       } catch (error) {
-        if (hasCode(error, "ENOENT")) return undefined;
+        if (error instanceof ObjectMissingError) return undefined;
         throw error;
       }
     },
-    remove: async (ref) => await rm(pathOf(ref), { force: true }),
+    remove: async (ref) => await objects.remove(keyOf(ref)),
     openRoom: async () => {
       const room = join(rooms, randomUUID());
       await mkdir(room, { mode: 0o700 });
@@ -58,18 +54,13 @@ export async function openLeftRecords(dir: string): Promise<LeftRecords> {
       };
     },
     removeOld: async (before) => {
-      for (const folder of [records, rooms])
-        for (const name of await readdir(folder)) {
-          const path = join(folder, name);
-          const found = await stat(path).catch(() => undefined); // another replica was faster
-          if (found !== undefined && found.mtime < before) await rm(path, { recursive: true, force: true });
-        }
+      for await (const { key, modifiedAt } of objects.list(RECORDS))
+        if (modifiedAt < before) await objects.remove(key);
+      for (const name of await readdir(rooms)) {
+        const path = join(rooms, name);
+        const found = await stat(path).catch(() => undefined); // another replica was faster
+        if (found !== undefined && found.mtime < before) await rm(path, { recursive: true, force: true });
+      }
     },
   };
-}
-
-async function writeSynced(path: string, text: string): Promise<void> {
-  await using file = await open(path, "wx", 0o600);
-  await file.writeFile(text);
-  await file.sync();
 }

@@ -3,13 +3,12 @@
  * It was packed by a stranger's container: nothing but plain files, folders and links that stay inside is unpacked, and
  * never more than the limits. Refusals are sentences, the same as on one machine.
  */
-import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { join, normalize } from "node:path";
 import type { TaskIo } from "@aiep/contracts";
 import { extract, type ReadEntry } from "tar";
 import type { ArtifactStore } from "./artifact-store.ts";
-import { type ArchiveLimits, leaves } from "./folder-archive.ts";
+import { type ArchiveLimits, feed, leaves } from "./folder-archive.ts";
 import {
   collectLeft,
   directoryRefused,
@@ -33,41 +32,12 @@ export async function receiveLeft(input: ReceiveInput, signal: AbortSignal): Pro
   const { io, archive, room, artifacts } = input;
   for (const { name } of io.output_directories) await mkdir(join(room, name), { mode: 0o700 });
   const screen = new Screen(input);
-  const broken = await unpack(archive, room, screen, signal);
-  const refused = screen.refusal ?? (broken && `What it left cannot be unpacked: ${broken}.`);
+  const filter = (path: string, entry: unknown) => screen.admits(path, entry);
+  const target = extract({ cwd: room, strict: true, noMtime: true, preserveOwner: false, filter });
+  const broken = await feed(target, archive, { signal, unwanted: () => screen.refusal !== undefined });
+  const refused = screen.refusal ?? (broken && `What it left cannot be unpacked: ${broken.message}.`);
   if (refused !== undefined) return { kind: "refused", message: refused };
   return await collectLeft(room, io, artifacts, signal);
-}
-
-/** Undefined when all went well. */
-async function unpack(
-  archive: AsyncIterable<Buffer>,
-  cwd: string,
-  screen: Screen,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const filter = (path: string, entry: unknown) => screen.admits(path, entry);
-  const target = extract({ cwd, strict: true, noMtime: true, preserveOwner: false, filter });
-  let broken: string | undefined;
-  const ended = new Promise<void>((resolve) => {
-    target.once("close", resolve);
-    target.once("error", (error: Error) => {
-      broken = error.message;
-      resolve();
-    });
-  });
-  target.on("error", () => undefined);
-  try {
-    for await (const chunk of archive) {
-      signal.throwIfAborted();
-      if (broken === undefined && screen.refusal === undefined && !target.write(chunk))
-        await Promise.race([once(target, "drain"), ended]);
-    }
-  } finally {
-    target.end(); // closes what is open, also when the sender went away
-    await ended;
-  }
-  return broken;
 }
 
 /** Looks at each entry before it is written. */

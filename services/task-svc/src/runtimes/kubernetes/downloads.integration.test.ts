@@ -6,14 +6,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type TaskIo, taskIo } from "@aiep/contracts";
+import { openDirectoryStore } from "@aiep/objects";
 import { createLogger } from "@aiep/service-kit";
 import { expect, test } from "vitest";
-import { openArtifactStore } from "../../artifacts/artifact-store.ts";
+import { createArtifactStore } from "../../artifacts/artifact-store.ts";
 import { openLeftRecords } from "../../artifacts/left-records.ts";
 import { startDownloads } from "./downloads.ts";
 import { workloadOf } from "./testing/workloads.ts";
 
 const CODE = { id: "c".repeat(32) as never, sha256: "a".repeat(64), size_bytes: 4 };
+
+const DAY_MS = 86_400_000;
 
 const LEAVING = taskIo.parse({
   output_directories: [{ name: "model", path: "/work/model" }],
@@ -25,10 +28,12 @@ async function openGround() {
   await writeFile(join(dir, `${CODE.sha256}.zip`), "code");
   await writeFile(join(dir, "model"), "material");
   let waits = true;
+  let aged = 0;
   let now = new Date("2026-11-21T10:00:00Z");
   let leaving: TaskIo | undefined = LEAVING;
-  const artifacts = await openArtifactStore(join(dir, "artifacts"));
-  const records = await openLeftRecords(join(dir, "artifacts"));
+  const objects = await openDirectoryStore(join(dir, "artifacts"));
+  const artifacts = createArtifactStore({ objects, keepMs: DAY_MS, now: () => new Date(Date.now() + aged) });
+  const records = await openLeftRecords({ objects, dir: join(dir, "artifacts") });
   const server = await startDownloads({
     host: "127.0.0.1",
     port: 0,
@@ -52,6 +57,9 @@ async function openGround() {
       leaving = undefined;
     },
     material: { url: pathToFileURL(join(dir, "model")).href, sha256: "b".repeat(64), filename: "m" },
+    aDayPasses: () => {
+      aged += DAY_MS + 60_000;
+    },
     begun: () => {
       waits = false;
     },
@@ -183,7 +191,8 @@ test("what was left is given to the task that asks for it, as the archive whose 
   expect(`sha256:${createHash("sha256").update(bytes).digest("hex")}`).toBe(digest);
   const stranger = ground.server.grantFor(workloadOf({ code_package: CODE }));
   expect(await get(url, stranger.downloadToken)).toEqual([404, ""]);
-  await ground.artifacts.removeOld(new Date(Date.now() + 1000));
+  ground.aDayPasses();
+  expect(await ground.artifacts.removeOld()).toBe(1);
   expect(await get(url, downloadToken)).toEqual([404, ""]);
 });
 

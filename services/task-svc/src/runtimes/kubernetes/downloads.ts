@@ -172,7 +172,7 @@ async function sourceOf(
   if (url === "/code" && code !== null) return { stream: await openFile(codePackagePath(code)) };
   if (url === "/material" && material !== null) return { stream: await openMaterial(material, signal) };
   const digest = given.find((each) => url === `/given/${each.slice("sha256:".length)}`);
-  return digest === undefined ? undefined : await artifacts.read(digest);
+  return digest === undefined ? undefined : await artifacts.read(digest, signal);
 }
 
 /** The answer is lines for the node's log, or with 422 the sentence that refuses. */

@@ -9,9 +9,11 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, type FSWatcher, openSync, readFileSync, rmSync, watch } from "node:fs";
 import { join } from "node:path";
-import type { TaskOutputs } from "@aiep/contracts";
+import type { TaskIo, TaskOutputs } from "@aiep/contracts";
 import type { Limiter, Logger } from "@aiep/service-kit";
+import { ArtifactUnavailable } from "../../artifacts/artifact-store.ts";
 import { type Left, leavesSomething } from "../../artifacts/left.ts";
+import { Patience } from "../../artifacts/patience.ts";
 import type { NodeObservation, Workload } from "../../domain/runtime.ts";
 import { outOfMemory, removeGroup } from "./cgroup.ts";
 import { UNSHARE } from "./host.ts";
@@ -149,9 +151,22 @@ export class LocalNode {
     const { io } = this.input.workload.spec;
     if (io === undefined || !this.mustCollect()) return;
     const { signal } = this.closing;
-    const { dir } = this.place;
-    this.left = (await readLeft(dir)) ?? (await collectFromNode(dir, io, this.deps.artifacts, signal));
+    this.left = (await readLeft(this.place.dir)) ?? (await this.keepLeft(io, signal));
     this.input.onChange();
+  }
+
+  /** Its command has ended well: a store that does not answer is waited for. */
+  private async keepLeft(io: TaskIo, signal: AbortSignal): Promise<Left> {
+    const { dir } = this.place;
+    const { artifacts } = this.deps;
+    for (const patience = new Patience(); ; await patience.wait(signal)) {
+      try {
+        return await collectFromNode({ dir, io, artifacts, isLastTry: patience.isOver }, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        this.deps.log.warn({ err: error, node: this.place.uid }, "what a node left cannot be kept yet");
+      }
+    }
   }
 
   /** `stop` lies in the workload's folder already (W2). */
@@ -230,7 +245,7 @@ export class LocalNode {
     this.waiters.add(onStop);
     onStop();
     try {
-      await this.deps.preparing(() => prepareNode(this.deps, this.preparation(), signal), signal);
+      await this.prepareOnce(signal);
     } catch (error) {
       if (this.closing.signal.aborted) return;
       if (!stopped.signal.aborted) throw error;
@@ -240,9 +255,19 @@ export class LocalNode {
     }
   }
 
-  private preparation() {
+  /** A store that does not answer is waited for, in nobody else's way. */
+  private async prepareOnce(signal: AbortSignal): Promise<void> {
     const { workload, place, ports } = this.input;
-    return { workload, node: this.slot, place, ports };
+    for (const patience = new Patience(); ; await patience.wait(signal)) {
+      const isLastTry = patience.isOver;
+      const input = { workload, node: this.slot, place, ports, isLastTry };
+      try {
+        return await this.deps.preparing(() => prepareNode(this.deps, input, signal), signal);
+      } catch (error) {
+        if (!(error instanceof ArtifactUnavailable)) throw error;
+        this.deps.log.warn({ err: error, node: place.uid }, "what a node is given cannot be placed yet");
+      }
+    }
   }
 
   private spawn(): void {

@@ -122,5 +122,6 @@ test("R4: outputs are known to the next process, also when the last one ended be
   expect(outputs?.values).toEqual({ n: 1 });
   await stage.restart();
   expect(await outputsOf(stage, train)).toEqual(outputs);
-  expect(readdirSync(join(stage.dir, "artifacts")).filter((name) => name.endsWith(".tar"))).toHaveLength(1);
+  const kept = readdirSync(join(stage.dir, "artifacts"), { recursive: true, encoding: "utf8" });
+  expect(kept.filter((name) => name.endsWith(".tar"))).toHaveLength(1);
 });

@@ -9,7 +9,7 @@ import { basename, dirname, join } from "node:path";
 import { PLATFORM_LINE_PREFIX, type TaskIo, taskOutputs } from "@aiep/contracts";
 import { hasCode } from "@aiep/service-kit";
 import * as z from "zod";
-import { ArtifactMissing, type ArtifactStore } from "../../artifacts/artifact-store.ts";
+import { ArtifactMissing, type ArtifactStore, ArtifactUnavailable } from "../../artifacts/artifact-store.ts";
 import {
   collectLeft,
   ioEnvironment,
@@ -55,7 +55,8 @@ export interface PlaceIoInput {
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-export async function placeIo(input: PlaceIoInput): Promise<PlacedIo> {
+/** Throws NodeRefused, and ArtifactUnavailable when another try is worth it. */
+export async function placeIo(input: PlaceIoInput, signal: AbortSignal): Promise<PlacedIo> {
   const { io, node, staging, place, artifacts, owner } = input;
   const final = join(await realpath(dirname(place.dir)), basename(place.dir));
   const folders: OwnFolder[] = [];
@@ -69,8 +70,9 @@ export async function placeIo(input: PlaceIoInput): Promise<PlacedIo> {
   await mkdir(join(staging, GIVEN), { mode: 0o755 });
   for (const { name, digest, path } of io.input_directories) {
     const folder = await make(GIVEN, name);
-    const options = owner === undefined ? {} : { owner };
-    await artifacts.place(digest, folder, options).catch((cause: unknown) => {
+    await artifacts.place(digest, folder, { owner, signal }).catch((cause: unknown) => {
+      signal.throwIfAborted();
+      if (cause instanceof ArtifactUnavailable) throw cause;
       const why =
         cause instanceof ArtifactMissing ? cause.message : `it cannot be unpacked: ${String(cause)}`;
       throw new NodeRefused(
@@ -115,14 +117,22 @@ export function localIoEnvironment(
   });
 }
 
+export interface CollectInput {
+  readonly dir: string;
+  readonly io: TaskIo;
+  readonly artifacts: ArtifactStore;
+  /** What goes wrong then ends the node. */
+  readonly isLastTry: boolean;
+}
+
 /** What worker-0 left; written down before it is told. */
-export async function collectFromNode(
-  dir: string,
-  io: TaskIo,
-  artifacts: ArtifactStore,
-  signal: AbortSignal,
-): Promise<Left> {
-  const left = await collectLeft(join(dir, LEFT), io, artifacts, signal);
+export async function collectFromNode(input: CollectInput, signal: AbortSignal): Promise<Left> {
+  const { dir, io, artifacts, isLastTry } = input;
+  const left = await collectLeft(join(dir, LEFT), io, artifacts, signal).catch((error: unknown): Left => {
+    if (signal.aborted || !isLastTry) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    return { kind: "refused", message: `What it left could not be kept: ${why}; submit the task again.` };
+  });
   const temporary = join(dir, `${NODE_FILES.left}.new`);
   await writeFile(temporary, JSON.stringify(left), { mode: 0o600 });
   await rename(temporary, join(dir, NODE_FILES.left));

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { AiepError, PLATFORM_LINE_PREFIX, type TaskSpec } from "@aiep/contracts";
 import { hasCode } from "@aiep/service-kit";
 import * as z from "zod";
-import type { ArtifactStore } from "../../artifacts/artifact-store.ts";
+import { type ArtifactStore, ArtifactUnavailable } from "../../artifacts/artifact-store.ts";
 import type { Workload } from "../../domain/runtime.ts";
 import type { Host } from "./host.ts";
 import { NODE_FILES, type NodePlace, type NodeSlot } from "./layout.ts";
@@ -44,6 +44,8 @@ export interface PrepareInput {
   readonly node: NodeSlot;
   readonly place: NodePlace;
   readonly ports: readonly number[];
+  /** Otherwise a store that does not answer is thrown, not the node's end. */
+  readonly isLastTry: boolean;
 }
 
 const GIB = 1024 ** 3;
@@ -56,7 +58,10 @@ const NEUTRAL: NodePaths = {
   left: NEUTRAL_LEFT,
 };
 
-/** Resolves when the node's folder exists. A node that may not start has one too, which says why. */
+/**
+ * Resolves when the node's folder exists. A node that may not start has one too, which says why.
+ * Throws ArtifactUnavailable when another try is worth it.
+ */
 export async function prepareNode(
   deps: PrepareDeps,
   input: PrepareInput,
@@ -70,6 +75,7 @@ export async function prepareNode(
       await new Preparation(deps, input, staging, lines, signal).run();
     } catch (error) {
       signal.throwIfAborted();
+      if (error instanceof ArtifactUnavailable && !input.isLastTry) throw error;
       await recordRefusal(staging, asRefusal(error), lines);
     }
     await writeFile(join(staging, NODE_FILES.stderr), "", { mode: 0o600 });
@@ -233,14 +239,8 @@ class Preparation {
   private async placeIo(io: NonNullable<TaskSpec["io"]>): Promise<readonly OwnFolder[]> {
     const { staging, owner } = this;
     const { node, place } = this.input;
-    const { folders, lines } = await placeIo({
-      io,
-      node,
-      staging,
-      place,
-      artifacts: this.deps.artifacts,
-      owner,
-    });
+    const { artifacts } = this.deps;
+    const { folders, lines } = await placeIo({ io, node, staging, place, artifacts, owner }, this.signal);
     this.lines.push(...lines);
     return folders;
   }

@@ -20,8 +20,9 @@ import { pathToFileURL } from "node:url";
 import { codePackageId, type DirectoryInput, directory } from "@aiep/contracts";
 import { type KubeApi, openKubeApi } from "@aiep/dev-servers";
 import { connect } from "@aiep/kube";
+import { openDirectoryStore } from "@aiep/objects";
 import { createLogger } from "@aiep/service-kit";
-import { openArtifactStore } from "../../../artifacts/artifact-store.ts";
+import { createArtifactStore } from "../../../artifacts/artifact-store.ts";
 import { openLeftRecords } from "../../../artifacts/left-records.ts";
 import type { Observation, ObservationSink, Workload, WorkloadRef } from "../../../domain/runtime.ts";
 import type { Stage } from "../../conformance/stage.ts";
@@ -84,8 +85,9 @@ export async function openClusterStage(
   const account = opening.use(
     await openAccount({ api, kubeconfig, namespace, dir, roles: options.roles ?? deployedRoles() }),
   );
-  const artifacts = await openArtifactStore(join(dir, "artifacts"));
-  const records = await openLeftRecords(join(dir, "artifacts"));
+  const objects = await openDirectoryStore(join(dir, "artifacts"));
+  const artifacts = createArtifactStore({ objects, keepMs: 86_400_000 });
+  const records = await openLeftRecords({ objects, dir: join(dir, "artifacts") });
   const launched = new Map<string, Workload>();
   const key = randomBytes(32).toString("hex");
   const serveDownloads = async (port: number) =>

@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import { openDirectoryStore } from "@aiep/objects";
 import { createLogger } from "@aiep/service-kit";
-import { openArtifactStore } from "../../../artifacts/artifact-store.ts";
+import { createArtifactStore } from "../../../artifacts/artifact-store.ts";
 import { DEFAULT_CODE_PACKAGE_LIMITS } from "../../../code-packages/limits.ts";
 import { unpackCodePackage } from "../../../code-packages/unpack.ts";
 import type { Host } from "../host.ts";
@@ -20,6 +21,9 @@ export async function localDeps(dir: string, host: Host): Promise<LocalRuntimeDe
     unpackCode: (zip, target, options) =>
       unpackCodePackage(zip, target, DEFAULT_CODE_PACKAGE_LIMITS, options),
     host,
-    artifacts: await openArtifactStore(join(dir, "artifacts")),
+    artifacts: createArtifactStore({
+      objects: await openDirectoryStore(join(dir, "artifacts")),
+      keepMs: 86_400_000,
+    }),
   };
 }
