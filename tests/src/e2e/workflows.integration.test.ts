@@ -104,6 +104,23 @@ describe("aiepctl workflow on the whole platform", () => {
     expect((await waiting.ended).code).toBe(11);
   });
 
+  it("a run is deleted once it has ended, and not found afterwards", async () => {
+    const file = join(rig.layout.home, "held.yaml");
+    await writeFile(file, "nodes:\n  - { id: slow, name: slow, kind: wait, manifest: { for: 10m } }\n");
+    const made = await ctl("import", file, "-q");
+    const run = (await ctl("run", made.stdout.trim(), "-q")).stdout.trim();
+    const early = await ctl("runs", "delete", run, "--yes");
+    expect(early.code).not.toBe(0);
+    expect(early.stderr).toContain("RUN_NOT_ENDED");
+    await ctl("runs", "cancel", run);
+    expect((await ctl("runs", "wait", run)).code).toBe(11);
+    expect(await ctl("runs", "delete", run.slice(0, 12), "--yes")).toMatchObject({
+      code: 0,
+      stdout: `${run}\n`,
+    });
+    expect((await ctl("runs", "get", run)).stderr).toContain("RUN_NOT_FOUND");
+  });
+
   it("an approval suspends a run until somebody answers; a rejection fails its node", async () => {
     const file = join(rig.layout.home, "ask.yaml");
     await writeFile(

@@ -21,6 +21,7 @@ import type { NodeRecord, RunPhase, Scope } from "../domain/engine/model.ts";
 import { recordOf } from "../domain/engine/run.ts";
 import { scopeOf } from "../domain/engine/turn.ts";
 import type { Json } from "../domain/values/index.ts";
+import { identityOf } from "../store/outbox.ts";
 import type { RunStep } from "../store/owned-runs.ts";
 import type { LoadedRun, NodeRow, RunFacts, RunStatus } from "../store/run-store.ts";
 import type { RunEnv } from "./engine-env.ts";
@@ -154,7 +155,7 @@ export class LiveRun {
       if (!parts.remember.has(remember.key)) parts.remember.set(remember.key, remember.value);
     }
     const touched = this.#remember(parts.remember, result.changed);
-    const events = statusEvents(this.#identity(), before, result);
+    const events = statusEvents(identityOf(facts), before, result);
     for (const { key, state } of result.changed) this.#count(key, state.state);
     const version = this.#version + events.length;
     const commands = [...parts.commands, ...letters.flatMap((letter) => letter.commands ?? [])];
@@ -220,17 +221,6 @@ export class LiveRun {
 
   #countsNow(): RunStep["nodesByState"] {
     return Object.fromEntries([...this.#counts].filter(([, count]) => count > 0));
-  }
-
-  #identity() {
-    const { facts } = this.#deps;
-    return {
-      run_id: facts.id,
-      experiment_id: facts.experimentId,
-      group_id: facts.groupId,
-      experiment_name: facts.experimentName,
-      version_name: facts.versionName,
-    };
   }
 }
 

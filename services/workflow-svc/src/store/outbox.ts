@@ -26,6 +26,17 @@ export interface OutgoingCommand {
   readonly aggregateVersion: number;
 }
 
+/** How every event of a run begins. */
+export function identityOf(facts: RunFacts) {
+  return {
+    run_id: facts.id,
+    experiment_id: facts.experimentId,
+    group_id: facts.groupId,
+    experiment_name: facts.experimentName,
+    version_name: facts.versionName,
+  };
+}
+
 export function eventRow(
   facts: RunFacts,
   event: RunEvent,

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { SHARDS, shardOf } from "../domain/shard.ts";
 import { openTestStore } from "../testing/database.ts";
 import { chainOf, definitionOf, newExperimentId, newRunOf } from "../testing/runs.ts";
+import { identityOf } from "./outbox.ts";
 import { RunFencedError, type RunStep } from "./owned-runs.ts";
 import type { NewRun, RunStatus } from "./run-store.ts";
 import { createShardLeases } from "./shard-leases.ts";
@@ -22,11 +23,7 @@ const running = (version: number): RunStatus => ({
 function stepOf({ facts }: NewRun, epoch: number, version = 1): RunStep {
   const status = running(version + 1);
   const data = {
-    run_id: facts.id,
-    experiment_id: facts.experimentId,
-    group_id: facts.groupId,
-    experiment_name: facts.experimentName,
-    version_name: facts.versionName,
+    ...identityOf(facts),
     state: "Running",
     reason: null,
     message: null,

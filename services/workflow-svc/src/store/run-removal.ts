@@ -13,7 +13,7 @@
  */
 import { type RunId, runDeleted } from "@aiep/contracts";
 import { type CommitQueue, type SqlExecutor, sql } from "@aiep/service-kit";
-import { eventRow, type OutboxAddress, RUN_AGGREGATE } from "./outbox.ts";
+import { eventRow, identityOf, type OutboxAddress, RUN_AGGREGATE } from "./outbox.ts";
 import { RUN_COLUMNS, type RunColumns, runRecordOf } from "./run-rows.ts";
 import type { ChangeContext, RunRecord } from "./run-store.ts";
 
@@ -84,20 +84,23 @@ export function createRunRemoval({ pool, commits, address, step = 1_000 }: RunRe
         const user = await liveUser(tx, run);
         if (user !== undefined) return { outcome: "needed", by: user };
         const version = run.status.version + 1;
+        const event = { definition: runDeleted, data: { ...identityOf(run.facts), deleted_by: by } };
         await tx.multi([
           sql("UPDATE runs SET version = ?, deleted_at = ? WHERE id = ?", [version, now, id]),
-          eventRow(run.facts, deletedEvent(run, by), version, { address, now, context }),
+          eventRow(run.facts, event, version, { address, now, context }),
         ]);
         return { outcome: "deleted" };
       }),
 
     expired: async (before, limit) => {
       const rows = await pool.query<{ id: RunId }>(
-        `SELECT id FROM runs WHERE emptied = 0 AND deleted_at IS NULL AND finished_at < ?
-           AND NOT EXISTS (SELECT 1 FROM runs AS rerun WHERE rerun.base_run_id = runs.id AND rerun.live = 1)
-           AND NOT (origin_kind = 'sub_workflow' AND EXISTS (
-             SELECT 1 FROM runs AS parent WHERE parent.id = runs.parent_run_id AND parent.deleted_at IS NULL))
-         ORDER BY finished_at LIMIT ?`,
+        `SELECT runs.id FROM runs
+         LEFT JOIN runs AS rerun ON rerun.base_run_id = runs.id AND rerun.live = 1
+         LEFT JOIN runs AS parent ON runs.origin_kind = 'sub_workflow' AND parent.id = runs.parent_run_id
+           AND parent.deleted_at IS NULL
+         WHERE runs.emptied = 0 AND runs.deleted_at IS NULL AND runs.finished_at < ?
+           AND rerun.id IS NULL AND parent.id IS NULL
+         ORDER BY runs.finished_at LIMIT ?`,
         [before, limit],
       );
       return rows.map(({ id }) => id);
@@ -138,16 +141,4 @@ async function liveUser(tx: SqlExecutor, { facts }: RunRecord): Promise<RunId | 
     [facts.id, kind === "sub_workflow" ? (parent ?? null) : null],
   );
   return user?.id;
-}
-
-function deletedEvent({ facts }: RunRecord, by: string | null) {
-  const data = {
-    run_id: facts.id,
-    experiment_id: facts.experimentId,
-    group_id: facts.groupId,
-    experiment_name: facts.experimentName,
-    version_name: facts.versionName,
-    deleted_by: by,
-  };
-  return { definition: runDeleted, data };
 }

@@ -1,10 +1,9 @@
 /** The hot writes of runs (D5): statements that the commit queue sends in one round trip. */
 import { isTerminalRun, type RunId } from "@aiep/contracts";
-import { rowsOf, type Sql, type SqlValue, sql } from "@aiep/service-kit";
+import { type Columns, insertRow, rowsOf, type Sql, sql } from "@aiep/service-kit";
 import { shardOf } from "../domain/shard.ts";
 import type { AttemptRow, NodeRow, RunFacts, RunRecord, RunRequest, RunStatus } from "./run-store.ts";
 
-type Columns = Readonly<Record<string, SqlValue>>;
 type Counts = RunRecord["nodesByState"];
 
 /** Of one multi-row statement: a packet and its memory stay small. */
@@ -53,11 +52,7 @@ export function insertRun(facts: RunFacts, status: RunStatus, counts: Counts): S
     traceparent: facts.traceparent,
     created_at: facts.createdAt,
   };
-  const names = Object.keys(columns);
-  return sql(
-    `INSERT INTO runs (${names.join(", ")}) VALUES ${rowsOf(1, names.length)}`,
-    Object.values(columns),
-  );
+  return insertRow("runs", columns);
 }
 
 export interface Guard {

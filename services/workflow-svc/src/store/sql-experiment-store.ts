@@ -146,37 +146,28 @@ class SqlExperimentStore implements ExperimentStore {
   }
 
   async templates(query: ListTemplatesQuery, groups: VisibleGroups): Promise<Page<Template>> {
-    const [visible] = oneOf("group_id", groups === "all" ? undefined : groups);
     const where = allOf([
-      ...(groups === "all"
-        ? []
-        : [
-            visible === undefined
-              ? sql("scope = 'all'")
-              : sql(`(scope = 'all' OR ${visible.text})`, visible.values),
-          ]),
+      ...forAllOr(groups),
       ...equal("scope", query.scope),
       ...oneOf("group_id", query.group_id),
       ...compare("seq <", decodeCursor(query)),
     ]);
-    return await this.#page<TemplateRow, Template>("workflow_templates", where, query, templateOf);
+    const rows = await this.#deps.pool.query<TemplateRow>(
+      `SELECT * FROM workflow_templates WHERE ${where.text} ORDER BY seq DESC LIMIT ?`,
+      [...where.values, query.limit + 1],
+    );
+    const { items, nextCursor } = pageOf(rows, query);
+    return { items: items.map(templateOf), nextCursor };
   }
 
   async deleteTemplate(id: TemplateId): Promise<void> {
     await this.#deps.pool.execute("DELETE FROM workflow_templates WHERE id = ?", [id]);
   }
+}
 
-  async #page<Row extends { readonly seq: number }, Item>(
-    table: string,
-    where: Sql,
-    query: PageQuery,
-    itemOf: (row: Row) => Item,
-  ): Promise<Page<Item>> {
-    const rows = await this.#deps.pool.query<Row>(
-      `SELECT * FROM ${table} WHERE ${where.text} ORDER BY seq DESC LIMIT ?`,
-      [...where.values, query.limit + 1],
-    );
-    const { items, nextCursor } = pageOf(rows, query);
-    return { items: items.map(itemOf), nextCursor };
-  }
+/** A template for all is everybody's. */
+function forAllOr(groups: VisibleGroups): Sql[] {
+  if (groups === "all") return [];
+  const [own] = oneOf("group_id", groups);
+  return [own === undefined ? sql("scope = 'all'") : sql(`(scope = 'all' OR ${own.text})`, own.values)];
 }

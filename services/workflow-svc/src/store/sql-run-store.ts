@@ -22,7 +22,7 @@ import {
   type VisibleGroups,
 } from "@aiep/service-kit";
 import { storeDefinition } from "./definitions.ts";
-import { eventRow, type OutboxAddress, RUN_AGGREGATE } from "./outbox.ts";
+import { eventRow, identityOf, type OutboxAddress, RUN_AGGREGATE } from "./outbox.ts";
 import { listConditions } from "./run-list.ts";
 import {
   type AttemptColumns,
@@ -201,11 +201,7 @@ function queueLock({ facts, definition }: NewRun): Sql[] {
 
 function createdEvent({ facts, commandId }: NewRun, address: OutboxAddress, context: InsertRunOptions): Sql {
   const data = {
-    run_id: facts.id,
-    experiment_id: facts.experimentId,
-    group_id: facts.groupId,
-    experiment_name: facts.experimentName,
-    version_name: facts.versionName,
+    ...identityOf(facts),
     state: CREATED.state,
     reason: null,
     message: null,

@@ -1,6 +1,7 @@
 /** A run brought to its end without an engine: as its owner would commit the last step. */
 import { RUN_STATE_EVENTS, type RunId, type RunNodeState, type TerminalRunState } from "@aiep/contracts";
 import { untouchedView } from "../domain/engine/index.ts";
+import { identityOf } from "../store/outbox.ts";
 import type { OwnedRuns } from "../store/owned-runs.ts";
 import type { RunStatus, RunStore } from "../store/run-store.ts";
 
@@ -34,11 +35,7 @@ export async function endRun(
     finishedAt: at,
   };
   const data = {
-    run_id: id,
-    experiment_id: facts.experimentId,
-    group_id: facts.groupId,
-    experiment_name: facts.experimentName,
-    version_name: facts.versionName,
+    ...identityOf(facts),
     state,
     reason: null,
     message: status.message,
