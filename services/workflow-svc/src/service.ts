@@ -182,7 +182,7 @@ function openStores(
     commits,
     runs: createRunStore(deps),
     owned: createOwnedRuns(deps),
-    removal: createRunRemoval(deps),
+    removal: createRunRemoval({ ...deps, failpoints: parts.shared.failpoints }),
     experiments: createExperimentStore(deps),
   };
 }

@@ -1,3 +1,6 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
 import type { RunId } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
 import { CommitQueue, createLogger, createSqlPool } from "@aiep/service-kit";
@@ -8,9 +11,11 @@ import { endRun } from "../testing/ended-run.ts";
 import { chainOf, newRunOf } from "../testing/runs.ts";
 import { keepRunsTidy, type RunRetentionDeps, tidyRuns } from "./run-retention.ts";
 
+const PROGRAM = join(import.meta.dirname, "../testing/retention-process.ts");
 const DAY_MS = 86_400_000;
 const NOW = Date.parse("2026-06-01T00:00:00Z");
 const NEVER = new AbortController().signal;
+const silent = createLogger({ service: "retention-test", level: "silent" });
 const log = createLogger({ service: "retention-test", level: "error" });
 
 async function ended({ store, owned }: StoreFixture, days: number, facts: object = {}): Promise<RunId> {
@@ -68,6 +73,19 @@ test("kept for ever, only what somebody deleted is tidied up", async () => {
   expect((await fixture.store.get(old))?.facts.id).toBe(old);
 });
 
+test("a run that cannot be deleted holds up no other (I12)", async () => {
+  await using fixture = await openTestStore();
+  const [poison, other] = [await ended(fixture, 200), await ended(fixture, 100)];
+  // Somebody wrote the version that the deletion would be.
+  await fixture.pool.execute(
+    "UPDATE outbox SET aggregate_version = 3 WHERE aggregate_id = ? AND aggregate_version = 2",
+    [poison],
+  );
+  await tidyRuns(retention(fixture, { log: silent }), NEVER);
+  expect((await deletions(fixture)).map(({ id }) => id)).toEqual([other]);
+  expect((await fixture.store.get(poison))?.facts.id).toBe(poison);
+});
+
 test("more than a batch goes in one round, and two replicas at once delete each run once", async () => {
   await using fixture = await openTestStore();
   await using pool = createSqlPool({ url: fixture.url, connectionLimit: 4 });
@@ -83,6 +101,28 @@ test("more than a batch goes in one round, and two replicas at once delete each 
   expect(told.toSorted()).toEqual(ids.toSorted());
   expect(await fixture.pool.query("SELECT COUNT(*) AS n FROM run_nodes")).toEqual([{ n: 0 }]);
   await commits.close();
+});
+
+test.each([
+  "run.removal-before-commit=kill#1",
+  "run.removal-before-commit=kill#2",
+  ...[1, 2, 3, 4, 5, 6].map((at) => `run.removal-step=kill#${at}`),
+])("kill -9 at %s: another one goes on, and each run is deleted once, whole", async (failpoints) => {
+  await using fixture = await openTestStore();
+  const ids = [await ended(fixture, 200), await ended(fixture, 100)];
+  const program = spawn(process.execPath, ["--conditions=aiep:source", PROGRAM], {
+    stdio: ["pipe", "inherit", "inherit"],
+  });
+  const given = { now: new Date(NOW), keep_ms: 90 * DAY_MS, history_ms: 30 * DAY_MS, step: 1 };
+  program.stdin.end(JSON.stringify({ ...given, database_url: fixture.url, failpoints }));
+  expect(await once(program, "exit")).toEqual([null, "SIGKILL"]);
+  await tidyRuns(retention(fixture), NEVER);
+  for (const id of ids) {
+    expect((await fixture.store.history(id, 0, 9)).map(({ version }) => version)).toEqual([1, 2, 3]);
+    expect(await fixture.store.nodes(id)).toEqual([]);
+    expect(await fixture.store.attempts(id, "n0")).toEqual([]);
+  }
+  expect((await deletions(fixture)).map(({ id }) => id)).toEqual(ids);
 });
 
 test("of several replicas one tidies; when it stops another takes over", async () => {

@@ -3,6 +3,7 @@
  * a time does it, for as long as it holds the lease; two for a moment do no harm, since a run is marked under its row's lock and
  * the rest changes nothing when done twice. In small batches, so that runs that live do not feel it.
  */
+import { AiepError, type RunId } from "@aiep/contracts";
 import { createLease, type Logger, pause, type SqlPool } from "@aiep/service-kit";
 import type { RunRemoval } from "../store/run-removal.ts";
 
@@ -13,7 +14,7 @@ export interface RunRetentionDeps {
   /** Events of deleted runs. */
   readonly historyMs: number;
   readonly clock: () => Date;
-  readonly log: Pick<Logger, "info">;
+  readonly log: Pick<Logger, "info" | "warn">;
 }
 
 /** Read at once. */
@@ -32,23 +33,29 @@ export async function tidyRuns(deps: RunRetentionDeps, signal: AbortSignal): Pro
     log.info({ deleted, emptied, forgotten }, "old and deleted runs tidied up");
 }
 
-async function markExpired(
-  { removal, clock }: RunRetentionDeps,
-  before: Date,
-  signal: AbortSignal,
-): Promise<number> {
+async function markExpired(deps: RunRetentionDeps, before: Date, signal: AbortSignal): Promise<number> {
   let deleted = 0;
   for (let more = true; more && deleted < MOST_PER_ROUND; ) {
-    const ids = await removal.expired(before, BATCH);
+    const ids = await deps.removal.expired(before, BATCH);
     const earlier = deleted;
     for (const id of ids) {
       if (signal.aborted) return deleted;
-      const { outcome } = await removal.mark(id, { by: null, now: clock() });
-      if (outcome === "deleted") deleted += 1;
+      if (await marked(deps, id)) deleted += 1;
     }
     more = deleted > earlier; // children are seen once their parents went
   }
   return deleted;
+}
+
+/** One that cannot be deleted holds up no other (I12). */
+async function marked({ removal, clock, log }: RunRetentionDeps, id: RunId): Promise<boolean> {
+  try {
+    return (await removal.mark(id, { by: null, now: clock() })).outcome === "deleted";
+  } catch (err) {
+    if (AiepError.is(err, "DEPENDENCY_UNAVAILABLE")) throw err;
+    log.warn({ err, run_id: id }, "an old run could not be deleted; the others go on");
+    return false;
+  }
 }
 
 async function inBatches(one: () => Promise<number>): Promise<number> {

@@ -6,13 +6,13 @@
  *    then on nobody finds it.
  * Z2 Emptied: nodes, attempts and parameters go in short transactions; nobody reads them any more.
  * Z3 Forgotten: the row goes last, and with it all events of the run at once, so that a stream is never filled again with the
- *    end of a history alone. As long as it is there the id is taken, should its command come once more (I2), and a writer that
- *    was paused long ago is fenced (R2).
+ *    end of a history alone. As long as it is there the id is taken, should its command come once more (I2; later the inbox
+ *    alone knows), and a writer that was paused long ago is fenced (R2).
  * Z4 What a live run still reads is not deleted: the run whose results it takes over, and its children. Who starts such a run
  *    locks the same row (`keepBase`). By age a child goes after its parent, so that no run is left with half of its story.
  */
 import { type RunId, runDeleted } from "@aiep/contracts";
-import { type CommitQueue, type SqlExecutor, sql } from "@aiep/service-kit";
+import { type CommitQueue, type Failpoints, NO_FAILPOINTS, type SqlExecutor, sql } from "@aiep/service-kit";
 import { eventRow, identityOf, type OutboxAddress, RUN_AGGREGATE } from "./outbox.ts";
 import { RUN_COLUMNS, type RunColumns, runRecordOf } from "./run-rows.ts";
 import type { ChangeContext, RunRecord } from "./run-store.ts";
@@ -45,16 +45,19 @@ export interface RunRemovalDeps {
   readonly pool: Pick<SqlExecutor, "query" | "execute">;
   readonly commits: Pick<CommitQueue, "transaction">;
   readonly address: OutboxAddress;
+  readonly failpoints?: Failpoints;
   /** Rows of one short transaction; default 1 000. */
   readonly step?: number;
 }
 
-export function createRunRemoval({ pool, commits, address, step = 1_000 }: RunRemovalDeps): RunRemoval {
+export function createRunRemoval(deps: RunRemovalDeps): RunRemoval {
+  const { pool, commits, address, failpoints = NO_FAILPOINTS, step = 1_000 } = deps;
   /** Row by row from one table, in short transactions; false when it was told to leave off. */
   const removeAll = async (from: string, id: RunId, signal: AbortSignal): Promise<boolean> => {
     for (let gone = step; gone === step; ) {
       if (signal.aborted) return false;
       gone = (await pool.execute(`DELETE FROM ${from} LIMIT ${step}`, [id])).affectedRows;
+      await failpoints.hit("run.removal-step");
     }
     return true;
   };
@@ -89,6 +92,7 @@ export function createRunRemoval({ pool, commits, address, step = 1_000 }: RunRe
           sql("UPDATE runs SET version = ?, deleted_at = ? WHERE id = ?", [version, now, id]),
           eventRow(run.facts, event, version, { address, now, context }),
         ]);
+        await failpoints.hit("run.removal-before-commit");
         return { outcome: "deleted" };
       }),
 
