@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { BenchStack } from "./bench-stack.ts";
 import { measureFloor } from "./floor.ts";
 import { type Figure, keep, markdown, newReport } from "./report.ts";
+import { costsSuite } from "./suites/costs.ts";
 import { kubernetesSuite } from "./suites/kubernetes.ts";
 import { kubernetesScaleSuite } from "./suites/kubernetes-scale.ts";
 import { logsSuite } from "./suites/logs.ts";
@@ -24,6 +25,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   logs: logsSuite,
   memory: memorySuite,
   workflow: workflowSuite,
+  costs: costsSuite,
   kubernetes: kubernetesSuite,
   "kubernetes-scale": kubernetesScaleSuite,
 };

@@ -6,8 +6,12 @@ import type { BenchStack } from "../bench-stack.ts";
 
 const FLAGS = ["--conditions=aiep:source", "--max-semi-space-size=8", "--heap-growing-percent=50"];
 
+interface InPlace extends AsyncDisposable {
+  readonly pid: number;
+}
+
 /** Until it is disposed of, the service rests. `file` is one of this folder, which says `ready` on its standard output. */
-export async function inPlaceOf(stack: BenchStack, service: string, file: string): Promise<AsyncDisposable> {
+export async function inPlaceOf(stack: BenchStack, service: string, file: string): Promise<InPlace> {
   const text = await stack.command("env", service);
   const own = [...text.matchAll(/^(\w+)='(.*)'$/gm)].map(([, name = "", value = ""]) => [name, value]);
   await stack.command("stop", service);
@@ -22,6 +26,7 @@ export async function inPlaceOf(stack: BenchStack, service: string, file: string
     await stack.command("start", service);
   };
   const first = await Promise.race([once(child.stdout, "data"), ended.then(() => undefined)]);
-  if (first === undefined) throw new Error(`${file} ended before it was ready`);
-  return { [Symbol.asyncDispose]: stop };
+  const { pid } = child;
+  if (first === undefined || pid === undefined) throw new Error(`${file} ended before it was ready`);
+  return { pid, [Symbol.asyncDispose]: stop };
 }
