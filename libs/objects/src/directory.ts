@@ -23,7 +23,7 @@ const INCOMING = ".incoming";
 /** Of a writer on another machine that shares the folder. */
 const ABANDONED_MS = 3_600_000;
 const PRIVATE = { folder: 0o700, file: 0o600 };
-const FILE_BUFFER_BYTES = 1024 * 1024;
+const FILE_BUFFER_BYTES = 256 * 1024;
 
 export async function openDirectoryStore(root: string): Promise<ObjectStore> {
   const incoming = join(root, INCOMING);

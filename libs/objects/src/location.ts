@@ -28,8 +28,9 @@ export function parseStoreLocation(
   keys: Pick<S3Location, "accessKey" | "secretKey">,
 ): StoreLocation {
   if (address.startsWith("dir:")) return { kind: "directory", path: address.slice("dir:".length) };
-  if (!URL.canParse(address)) throw new AiepError("CONFIG_INVALID", `${name} ${address} is not an address.`);
-  const url = new URL(address);
+  const url = URL.parse(address);
+  if (url === null || url.hostname === "")
+    throw new AiepError("CONFIG_INVALID", `${name} ${address} names no bucket.`);
   return {
     kind: "s3",
     bucket: url.hostname,

@@ -26,6 +26,7 @@ export interface ObjectStore extends AsyncDisposable {
   check(): Promise<void>;
 }
 
+/** Of pieces, each is made use of before the next is asked for: their memory may be the same. */
 export type Content = Uint8Array | AsyncIterable<Uint8Array>;
 
 export interface ReadOptions {

@@ -6,6 +6,8 @@ export class PartPool {
   readonly partBytes: number;
   readonly #parts: number;
   readonly #waiting: ((part: Buffer) => void)[] = [];
+  /** Used again while something is uploaded: fresh memory for each part would busy the collector. */
+  readonly #idle: Buffer[] = [];
   #lent = 0;
   #mostLent = 0;
 
@@ -25,13 +27,18 @@ export class PartPool {
     if (this.#lent === this.#parts) return await this.#turn(signal);
     this.#lent += 1;
     this.#mostLent = Math.max(this.#mostLent, this.#lent);
-    return Buffer.allocUnsafeSlow(this.partBytes);
+    return this.#idle.pop() ?? Buffer.allocUnsafeSlow(this.partBytes);
   }
 
   giveBack(part: Buffer): void {
     const next = this.#waiting.shift();
-    if (next === undefined) this.#lent -= 1;
-    else next(part);
+    if (next !== undefined) {
+      next(part);
+      return;
+    }
+    this.#lent -= 1;
+    this.#idle.push(part);
+    if (this.#lent === 0) this.#idle.length = 0; // nobody uploads any more
   }
 
   async #turn(signal: AbortSignal): Promise<Buffer> {

@@ -23,7 +23,7 @@ export const PART_BYTES = 5 * 1024 ** 2;
 const PARTS = 3;
 export const MOST_BYTES = PARTS * PART_BYTES;
 
-async function directory(): Promise<OpenedStore> {
+async function openDirectory(): Promise<OpenedStore> {
   const dir = await mkdtemp(join(tmpdir(), "aiep-objects-"));
   const location = { kind: "directory", path: join(dir, "objects") } as const;
   return {
@@ -36,7 +36,7 @@ async function directory(): Promise<OpenedStore> {
 }
 
 /** Undefined when the environment names no server. */
-export async function s3(): Promise<OpenedStore | undefined> {
+export async function openS3(): Promise<OpenedStore | undefined> {
   const server = await startS3();
   if (server === undefined) return undefined;
   const { bucket, endpoint, region, accessKey, secretKey } = server;
@@ -64,6 +64,6 @@ export async function s3(): Promise<OpenedStore | undefined> {
 }
 
 export const STORES = [
-  ["directory", directory],
-  ["S3", s3],
+  ["directory", openDirectory],
+  ["S3", openS3],
 ] as const;

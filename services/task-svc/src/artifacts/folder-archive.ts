@@ -32,7 +32,7 @@ export interface FolderArchive {
   /** Of the content. */
   readonly sizeBytes: number;
   readonly fileCount: number;
-  /** In large pieces. Throws FolderRefused when the folder has changed since. */
+  /** In large pieces, each good until the next is asked for. Throws FolderRefused when the folder has changed since. */
   pieces(): AsyncIterable<Buffer>;
 }
 
@@ -51,18 +51,22 @@ export async function archiveFolder(
 
 const PIECE_BYTES = 1024 * 1024;
 
+/** Small ones together in one piece. What it gives out is good until the next is asked for. */
 async function* gathered(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let waiting: Buffer[] = [];
-  let bytes = 0;
+  const together = Buffer.allocUnsafe(PIECE_BYTES);
+  let used = 0;
   for await (const piece of pieces) {
-    waiting.push(piece);
-    bytes += piece.length;
-    if (bytes < PIECE_BYTES) continue;
-    yield Buffer.concat(waiting);
-    waiting = [];
-    bytes = 0;
+    if (used + piece.length > together.length) {
+      yield together.subarray(0, used);
+      used = 0;
+    }
+    if (piece.length > together.length / 2) {
+      if (used > 0) yield together.subarray(0, used);
+      used = 0;
+      yield piece;
+    } else used += piece.copy(together, used);
   }
-  yield Buffer.concat(waiting);
+  yield together.subarray(0, used);
 }
 
 async function* entriesOf(
@@ -70,15 +74,21 @@ async function* entriesOf(
   paths: readonly string[],
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
+  const memory = Buffer.allocUnsafe(PIECE_BYTES); // the same for all: fresh memory for each piece busies the collector
   if (paths.length === 0) yield headerOf({ kind: "folder", path: ".", mode: 0o755 });
   for (const path of paths) {
     signal.throwIfAborted();
-    yield* entryOf(folder, path, signal);
+    yield* entryOf(folder, path, memory, signal);
   }
   yield ARCHIVE_END;
 }
 
-async function* entryOf(folder: string, path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+async function* entryOf(
+  folder: string,
+  path: string,
+  memory: Buffer,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
   const at = join(folder, path);
   const stats = await lstat(at).catch((error: unknown) => changed(path, error));
   if (stats.isDirectory()) return yield headerOf({ kind: "folder", path, mode: stats.mode });
@@ -89,10 +99,9 @@ async function* entryOf(folder: string, path: string, signal: AbortSignal): Asyn
   yield headerOf({ kind: "file", path, mode, size });
   for (let left = size; left > 0; ) {
     signal.throwIfAborted();
-    const buffer = Buffer.allocUnsafe(Math.min(left, PIECE_BYTES));
-    const { bytesRead } = await file.read(buffer);
+    const { bytesRead } = await file.read(memory, 0, Math.min(left, memory.length));
     if (bytesRead === 0) throw new FolderRefused(`${path} became shorter while it was read`);
-    yield buffer.subarray(0, bytesRead);
+    yield memory.subarray(0, bytesRead);
     left -= bytesRead;
   }
   yield paddingOf(size);

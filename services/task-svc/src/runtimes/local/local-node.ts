@@ -155,13 +155,14 @@ export class LocalNode {
     this.input.onChange();
   }
 
-  /** Its command has ended well: a store that does not answer is waited for. */
+  /** Its command has ended well: a store that does not answer is waited for, but not against a stop. */
   private async keepLeft(io: TaskIo, signal: AbortSignal): Promise<Left> {
     const { dir } = this.place;
     const { artifacts } = this.deps;
     for (const patience = new Patience(); ; await patience.wait(signal)) {
       try {
-        return await collectFromNode({ dir, io, artifacts, isLastTry: patience.isOver }, signal);
+        const isLastTry = patience.isOver || this.stopOrder !== undefined;
+        return await collectFromNode({ dir, io, artifacts, isLastTry }, signal);
       } catch (error) {
         signal.throwIfAborted();
         this.deps.log.warn({ err: error, node: this.place.uid }, "what a node left cannot be kept yet");

@@ -2,7 +2,10 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type TaskIo, taskIo } from "@aiep/contracts";
+import { waitFor } from "@aiep/dev-servers";
+import { openS3 } from "@aiep/objects/testing";
 import { expect, test } from "vitest";
+import { type ArtifactStore, createArtifactStore } from "../../artifacts/artifact-store.ts";
 import type { Observation, Workload } from "../../domain/runtime.ts";
 import { run, untilEnded, untilLog, userText, workload } from "../conformance/stage.ts";
 import { findHost } from "./host.ts";
@@ -124,4 +127,47 @@ test("R4: outputs are known to the next process, also when the last one ended be
   expect(await outputsOf(stage, train)).toEqual(outputs);
   const kept = readdirSync(join(stage.dir, "artifacts"), { recursive: true, encoding: "utf8" });
   expect(kept.filter((name) => name.endsWith(".tar"))).toHaveLength(1);
+});
+
+test("a bucket passes a directory from one task to another, and is waited for while it is away", async ({
+  skip,
+}) => {
+  await using bucket = (await openS3()) ?? skip("AIEP_S3_SERVER names no S3 server");
+  const inner = createArtifactStore({ objects: bucket.store, keepMs: 86_400_000 });
+  let failures = 0;
+  const counted = async <T>(work: Promise<T>) =>
+    await work.catch((error: unknown) => {
+      failures += 1;
+      throw error;
+    });
+  const artifacts: ArtifactStore = {
+    keep: async (folder, signal) => await counted(inner.keep(folder, signal)),
+    place: async (digest, folder, options) => await counted(inner.place(digest, folder, options)),
+    read: async (digest, signal) => await inner.read(digest, signal),
+    removeOld: async () => await inner.removeOld(),
+  };
+  await using stage = await openLocalStage(host, { artifacts });
+  const away = async (during: () => Promise<void>) => {
+    failures = 0;
+    await bucket.server?.stop();
+    await during();
+    await waitFor("the bucket was asked in vain", () => failures > 1);
+    await bucket.server?.start();
+  };
+
+  const out = at("/work/model", "AIEP_OUTPUT_MODEL");
+  const train = task(stage, `head -c 12000000 /dev/zero > ${out}/w && echo last >> ${out}/w`, {
+    output_directories: [{ name: "model", path: "/work/model" }],
+  });
+  await away(async () => await stage.runtime.launch(train));
+  const outputs = await outputsOf(stage, train);
+  const digest = outputs?.directories[0]?.digest ?? "";
+
+  const given = at("/given/m", "AIEP_INPUT_M");
+  const use = task(stage, `wc -c < ${given}/w; tail -c 5 ${given}/w`, {
+    input_directories: [{ name: "m", digest, path: "/given/m" }],
+  });
+  await away(async () => await stage.runtime.launch(use));
+  await untilEnded(stage, use);
+  expect(userText(await untilLog(stage, use))).toMatch(/^12000005\nlast\n/);
 });
