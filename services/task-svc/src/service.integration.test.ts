@@ -2,10 +2,22 @@ import { randomUUID } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { stopTask, submitTask, type TaskDetail, taskDetail } from "@aiep/contracts";
+import {
+  runtimeView,
+  stopTask,
+  submitTask,
+  type TaskDetail,
+  type TaskIo,
+  taskDetail,
+  taskId,
+  taskIo,
+  taskOutputs,
+} from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
+import { openS3 } from "@aiep/objects/testing";
 import { commandMessage, publishMessage } from "@aiep/service-kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as z from "zod";
 import {
   layServiceGround,
   type ServiceGround,
@@ -131,6 +143,42 @@ describe("commands", () => {
       }),
     );
     await reaches(service, task.id, "Stopped");
+  });
+
+  it("directories go from task to task through a bucket, whose keys are told to nobody", async ({ skip }) => {
+    await using bucket = (await openS3()) ?? skip("AIEP_S3_SERVER names no S3 server");
+    const { bucket: name, endpoint, accessKey, secretKey } = bucket.server;
+    await using service = await ground.start({
+      AIEP_ARTIFACT_STORE: `s3://${name}/aiep?endpoint=${endpoint}`,
+      AIEP_ARTIFACT_STORE_ACCESS_KEY: accessKey,
+      AIEP_ARTIFACT_STORE_SECRET_KEY: secretKey,
+    });
+    const succeeds = async (command: string, io: Partial<TaskIo>) => {
+      const id = randomUUID();
+      const data = { ...submission(command), io: taskIo.parse(io), requested_by: "alice" };
+      await send(commandMessage({ definition: submitTask, data, id, ...base }));
+      const created = await waitFor("the task is there", async () => {
+        const { body } = await service.call("alice", "GET", "/v1/tasks?limit=1");
+        const [first] = z.object({ items: z.array(z.object({ id: taskId })) }).parse(body).items;
+        const event =
+          first &&
+          z.object({ command_id: z.string().nullish() }).safeParse(await lastOnBus(first.id, "created"));
+        return event?.data?.command_id === id && first;
+      });
+      await reaches(service, created.id, "Succeeded");
+      return await waitFor("the end is on the bus", async () => await lastOnBus(created.id, "succeeded"));
+    };
+    const left = await succeeds('echo weights > "$AIEP_OUTPUT_MODEL/w"', {
+      output_directories: [{ name: "model", path: "/work/model" }],
+    });
+    const [model] = z.object({ outputs: taskOutputs }).parse(left).outputs.directories;
+    expect(model).toMatchObject({ name: "model", file_count: 1, size_bytes: 8 });
+    await succeeds('grep -q weights "$AIEP_INPUT_M/w"', {
+      input_directories: [{ name: "m", digest: model?.digest ?? "", path: "/given/m" }],
+    });
+    const doctor = runtimeView.parse((await service.call("alice", "GET", "/v1/runtime")).body);
+    expect(doctor.checks).toContainEqual(expect.objectContaining({ name: "directories", status: "pass" }));
+    for (const key of [accessKey, secretKey]) expect(service.output()).not.toContain(key);
   });
 
   it.each([

@@ -11,8 +11,6 @@ import { openS3Store } from "../s3.ts";
 
 export interface OpenedStore extends AsyncDisposable {
   readonly store: ObjectStore;
-  /** Undefined where there is no server. */
-  readonly server: S3Server | undefined;
   readonly location: StoreLocation;
   /** Most bytes that were in memory on their way; undefined where files are written as they come. */
   readonly mostBytes: () => number | undefined;
@@ -29,14 +27,17 @@ async function openDirectory(): Promise<OpenedStore> {
   return {
     store: await openObjectStore(location),
     location,
-    server: undefined,
     mostBytes: () => undefined,
     [Symbol.asyncDispose]: async () => await rm(dir, { recursive: true, force: true }),
   };
 }
 
+export interface OpenedBucket extends OpenedStore {
+  readonly server: S3Server;
+}
+
 /** Undefined when the environment names no server. */
-export async function openS3(): Promise<OpenedStore | undefined> {
+export async function openS3(): Promise<OpenedBucket | undefined> {
   const server = await startS3();
   if (server === undefined) return undefined;
   const { bucket, endpoint, region, accessKey, secretKey } = server;

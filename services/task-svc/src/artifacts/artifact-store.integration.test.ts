@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import type { ListedObject, ObjectStore } from "@aiep/objects";
-import { MOST_BYTES, type OpenedStore, STORES } from "@aiep/objects/testing";
+import { MOST_BYTES, type OpenedStore, openS3, STORES } from "@aiep/objects/testing";
 import { describe, expect, test } from "vitest";
 import {
   ArtifactMissing,
@@ -16,6 +16,7 @@ import {
   createArtifactStore,
 } from "./artifact-store.ts";
 import { FolderRefused } from "./folder-archive.ts";
+import { checkArtifactStore } from "./store-check.ts";
 
 const DAY_MS = 86_400_000;
 const KEEP_MS = 30 * DAY_MS;
@@ -244,6 +245,18 @@ for (const [name, open] of STORES) {
     });
   });
 }
+
+test("a bucket that is away is named for doctor and readiness", async ({ skip }) => {
+  await using bucket = (await openS3()) ?? skip("AIEP_S3_SERVER names no S3 server");
+  expect(await checkArtifactStore(bucket.store)).toMatchObject({ name: "directories", status: "pass" });
+  await bucket.server.pause();
+  const silent = await checkArtifactStore(bucket.store);
+  await bucket.server.resume();
+  expect(silent).toMatchObject({ status: "fail", message: expect.stringContaining("no answer in 3 s") });
+  await bucket.server.kill9();
+  const gone = await checkArtifactStore(bucket.store);
+  expect(gone).toMatchObject({ status: "fail", message: expect.stringContaining("ECONNREFUSED") });
+});
 
 /** Keeps the folder in a process that is killed when half of it was written. */
 async function killedWhileKeeping({ location }: OpenedStore, folder: string): Promise<void> {

@@ -149,10 +149,10 @@ test("a bucket passes a directory from one task to another, and is waited for wh
   await using stage = await openLocalStage(host, { artifacts });
   const away = async (during: () => Promise<void>) => {
     failures = 0;
-    await bucket.server?.stop();
+    await bucket.server.stop();
     await during();
     await waitFor("the bucket was asked in vain", () => failures > 1);
-    await bucket.server?.start();
+    await bucket.server.start();
   };
 
   const out = at("/work/model", "AIEP_OUTPUT_MODEL");
