@@ -29,7 +29,7 @@ export default defineConfig({
           name,
           include: ["**/*.test.ts"],
           exclude: ["**/*.{integration,cluster}.test.ts", ...neverTests],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
         },
       },
       {
