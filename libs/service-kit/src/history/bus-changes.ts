@@ -1,6 +1,7 @@
 /**
- * Changes as the bus tells them, of this replica and of all others: a plain subscription to the events of one context, or to wakes.
- * It says "look again", never what happened; one that is lost costs its reader time, no truth.
+ * Changes as the bus tells them, of this replica and of all others: plain subscriptions to the events of what is watched, or to
+ * wakes. What nobody watches is not heard. It says "look again", never what happened; one that is lost costs its reader time, no
+ * truth.
  */
 import type { EventContext } from "@aiep/contracts";
 import type { Bus } from "../bus/bus.ts";
@@ -8,14 +9,11 @@ import type { Changes } from "./watch.ts";
 
 export interface BusChanges<Id extends string> extends Changes<Id>, Disposable {}
 
-/** The id's place in a subject, the same in both: `aiep.<env>.evt.<context>.<groupId>.<id>.<event>`, `aiep.<env>.wake.<service>.<what>.<id>`. */
-const ID_TOKEN = 5;
-
 export function changesOnBus<Id extends string>(
   bus: Bus,
   { env, context }: { readonly env: string; readonly context: EventContext },
 ): BusChanges<Id> {
-  return changesOnSubject(bus, `aiep.${env}.evt.${context}.>`);
+  return changesOnSubjects(bus, (id) => `aiep.${env}.evt.${context}.*.${id}.>`);
 }
 
 /** Of what no event tells, by wakes: `aiep.<env>.wake.<service>.<what>.<id>`. */
@@ -30,30 +28,52 @@ export function newsOnBus<Id extends string>(
 ): BusNews<Id> {
   const subjectOf = (id: string) => `aiep.${env}.wake.${service}.${what}.${id}`;
   return {
-    ...changesOnSubject<Id>(bus, subjectOf("*")),
+    ...changesOnSubjects<Id>(bus, subjectOf),
     tell: (id) => {
       if (!bus.nc.isClosed()) bus.nc.publish(subjectOf(id));
     },
   };
 }
 
-function changesOnSubject<Id extends string>(bus: Bus, subject: string): BusChanges<Id> {
-  const listeners = new Map<string, Set<() => void>>();
-  const subscription = bus.nc.subscribe(subject, {
-    callback: (error, message) => {
-      const id = error === null ? message.subject.split(".")[ID_TOKEN] : undefined;
-      for (const listener of [...((id === undefined ? undefined : listeners.get(id)) ?? [])]) listener();
-    },
-  });
+function changesOnSubjects<Id extends string>(bus: Bus, subjectOf: (id: Id) => string): BusChanges<Id> {
+  const watched = new Map<Id, Watched>();
   return {
     subscribe: (id, listener) => {
-      const mine = listeners.get(id) ?? new Set();
-      listeners.set(id, mine.add(listener));
+      const one = watched.get(id) ?? watch(bus, subjectOf(id));
+      watched.set(id, one);
+      const call = (): void => listener(); // the same function may listen twice
+      one.listeners.add(call);
       return () => {
-        mine.delete(listener);
-        if (mine.size === 0 && listeners.get(id) === mine) listeners.delete(id);
+        one.listeners.delete(call);
+        if (one.listeners.size > 0 || watched.get(id) !== one) return;
+        watched.delete(id);
+        one.stop();
       };
     },
-    [Symbol.dispose]: () => subscription.unsubscribe(),
+    [Symbol.dispose]: () => {
+      for (const { stop } of watched.values()) stop();
+      watched.clear();
+    },
   };
+}
+
+interface Watched {
+  readonly listeners: Set<() => void>;
+  readonly stop: () => void;
+}
+
+function watch({ nc }: Bus, subject: string): Watched {
+  const listeners = new Set<() => void>();
+  const tell = (): void => {
+    for (const listener of [...listeners]) listener();
+  };
+  if (nc.isClosed()) return { listeners, stop: () => {} };
+  const subscription = nc.subscribe(subject, {
+    callback: (error) => {
+      if (error === null) tell();
+    },
+  });
+  // What was told before the server knew of the subscription was not heard.
+  nc.flush().then(tell, () => {});
+  return { listeners, stop: () => subscription.unsubscribe() };
 }
