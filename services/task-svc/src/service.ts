@@ -26,6 +26,7 @@ import {
 } from "@aiep/service-kit";
 import { registerApi } from "./api/api.ts";
 import { createArtifactStore } from "./artifacts/artifact-store.ts";
+import { adoptEarlierLayout } from "./artifacts/earlier-layout.ts";
 import { openLeftRecords } from "./artifacts/left-records.ts";
 import { checkArtifactStore } from "./artifacts/store-check.ts";
 import { openCodePackageFiles } from "./code-packages/package-files.ts";
@@ -214,6 +215,7 @@ async function openFoundations(config: TaskConfig, service: ServiceDeps) {
   });
   const directory = scope.use("directory", await openDirectory(config.AIEP_DIRECTORY_FILE, log));
   const packages = await openCodePackageFiles(config.AIEP_CODE_PACKAGE_DIR, config.codePackageLimits);
+  if (config.artifactStore.kind === "directory") await adoptEarlierLayout(config.artifactStore.path);
   const objects = scope.use("directories of tasks", await openObjectStore(config.artifactStore));
   const artifacts = createArtifactStore({ objects, keepMs: config.AIEP_ARTIFACT_KEEP_DAYS * DAY_MS });
   const records = await openLeftRecords({ objects, dir: config.AIEP_ARTIFACT_DIR });

@@ -1,21 +1,23 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import type { ListedObject, ObjectStore } from "@aiep/objects";
+import { type ListedObject, type ObjectStore, openObjectStore } from "@aiep/objects";
 import { MOST_BYTES, type OpenedStore, openS3, STORES } from "@aiep/objects/testing";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import {
   ArtifactMissing,
   type ArtifactStore,
   type ArtifactStoreDeps,
   ArtifactUnavailable,
   createArtifactStore,
+  DEFAULT_ARTIFACT_LIMITS,
 } from "./artifact-store.ts";
-import { FolderRefused } from "./folder-archive.ts";
+import { adoptEarlierLayout } from "./earlier-layout.ts";
+import { archiveFolder, FolderRefused } from "./folder-archive.ts";
 import { checkArtifactStore } from "./store-check.ts";
 
 const DAY_MS = 86_400_000;
@@ -204,7 +206,7 @@ for (const [name, open] of STORES) {
       ["in a header", 130],
     ] as const)(
       "A4: content damaged %s is refused, passed over from then on, and kept anew",
-      async ([_, at], { skip }) => {
+      async ([, at], { skip }) => {
         await using opened = await opening(skip);
         await using ground = await layGround(opened);
         const folder = await ground.folder({ w: Buffer.alloc(5_000, "w") });
@@ -245,6 +247,30 @@ for (const [name, open] of STORES) {
     });
   });
 }
+
+test("what a folder of version 0.1 held is placed and removed like any other", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "aiep-artifacts-"));
+  onTestFinished(async () => await rm(dir, { recursive: true }));
+  const [from, to] = [join(dir, "from"), join(dir, "to")];
+  for (const folder of [from, to, join(dir, "incoming")]) await mkdir(folder);
+  await writeFile(join(from, "w"), "weights");
+  const archive = join(dir, "archive");
+  await writeFile(archive, (await archiveFolder(from, DEFAULT_ARTIFACT_LIMITS, signal)).pieces());
+  const sha256 = createHash("sha256")
+    .update(await readFile(archive))
+    .digest("hex");
+  await rename(archive, join(dir, `${sha256}.tar`));
+
+  expect(await adoptEarlierLayout(dir)).toBe(1);
+  expect(await adoptEarlierLayout(dir)).toBe(0);
+  await using objects = await openObjectStore({ kind: "directory", path: dir });
+  const at = (days: number) =>
+    createArtifactStore({ objects, keepMs: KEEP_MS, now: () => new Date(Date.now() + days * DAY_MS) });
+  await at(0).place(`sha256:${sha256}`, to);
+  expect(await readFile(join(to, "w"), "utf8")).toBe("weights");
+  expect(await at(31).removeOld()).toBe(1);
+  expect((await readdir(dir)).sort()).toEqual([".incoming", "from", "kept", "to"]);
+});
 
 test("a bucket that is away is named for doctor and readiness", async ({ skip }) => {
   await using bucket = (await openS3()) ?? skip("AIEP_S3_SERVER names no S3 server");

@@ -29,12 +29,12 @@ async function put(folder: string, files: Readonly<Record<string, string | Buffe
 
 /** Into a file. */
 async function archived(folder: string, file: string, limits = LIMITS) {
-  const { sizeBytes, fileCount, pieces } = await archiveFolder(folder, limits, signal);
-  await writeFile(file, pieces());
+  const archive = await archiveFolder(folder, limits, signal);
+  await writeFile(file, archive.pieces());
   const sha256 = createHash("sha256")
     .update(await readFile(file))
     .digest("hex");
-  return { sha256, sizeBytes, fileCount };
+  return { sha256, sizeBytes: archive.sizeBytes, fileCount: archive.fileCount };
 }
 
 const UNPACKERS = {
