@@ -6,7 +6,8 @@
  * PubAck; a crash between the two publishes it again. R4 an event that can never be published is parked with its error
  * and holds back its aggregate alone (I12). R5 a stream that is new or went back gets all history again, before anything
  * else is published. R6 what a commit of this process wrote is handed over and not read from the table, as long as all that
- * was committed before is on its way and it is the next of its aggregate; the sweep finds what others wrote.
+ * was committed before is on its way and it is the next of its aggregate; the sweep finds what others wrote, the sooner the busier
+ * we are.
  */
 import { backoffMs } from "../async/backoff.ts";
 import { pause, within } from "../async/wait.ts";
@@ -68,6 +69,8 @@ const PURGE_STEP = 1_000;
 const MOST_RESTING = 200;
 /** How long a tenure waits for its last acknowledgements. */
 const FINISH_MS = 2_000;
+/** While rows are handed over, other replicas are busy too: the table is read so many times as often. */
+const BUSY = 10;
 
 class Relay implements OutboxRelay {
   readonly #deps: OutboxRelayDeps;
@@ -223,7 +226,7 @@ class Relay implements OutboxRelay {
 
   /** R6. Undefined: the table is to be read. */
   #takeHanded(now: number): readonly OutboxRow[] | undefined {
-    if (this.#look || !this.#caughtUp || now - this.#lastRead >= this.#sweepMs) return undefined;
+    if (this.#look || !this.#caughtUp || now - this.#lastRead >= this.#sweepMs / BUSY) return undefined;
     return this.#lanes.following(this.#handed.splice(0));
   }
 
