@@ -1,14 +1,17 @@
 /** Directories and values that tasks leave for other tasks. */
-import { readdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TaskIo, taskIo } from "@aiep/contracts";
-import { waitFor } from "@aiep/dev-servers";
+import { freePort, waitFor } from "@aiep/dev-servers";
+import { openObjectStore } from "@aiep/objects";
 import { openS3 } from "@aiep/objects/testing";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { type ArtifactStore, createArtifactStore } from "../../artifacts/artifact-store.ts";
 import type { Observation, Workload } from "../../domain/runtime.ts";
 import { run, untilEnded, untilLog, userText, workload } from "../conformance/stage.ts";
 import { findHost } from "./host.ts";
+import { collectFromNode, readLeft } from "./node-io.ts";
 import { type LocalStage, openLocalStage } from "./testing/local-stage.ts";
 
 const host = await findHost();
@@ -170,4 +173,26 @@ test("a bucket passes a directory from one task to another, and is waited for wh
   await away(async () => await stage.runtime.launch(use));
   await untilEnded(stage, use);
   expect(userText(await untilLog(stage, use))).toMatch(/^12000005\nlast\n/);
+});
+
+test("what cannot be kept in the end fails the task and says why; before that it is tried again", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "aiep-node-"));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  mkdirSync(join(dir, "left", "d"), { recursive: true });
+  const nowhere = { endpoint: `http://127.0.0.1:${await freePort()}`, bucket: "b", prefix: "", region: "r" };
+  const location = { kind: "s3", ...nowhere, accessKey: "a", secretKey: "s" } as const;
+  await using objects = await openObjectStore(location);
+  const artifacts = createArtifactStore({ objects, keepMs: 86_400_000 });
+  const io = taskIo.parse({ output_directories: [{ name: "d", path: "/work/d" }] });
+  const { signal } = new AbortController();
+  await expect(collectFromNode({ dir, io, artifacts, isLastTry: false }, signal)).rejects.toThrow(
+    "ECONNREFUSED",
+  );
+  expect(await readLeft(dir)).toBeUndefined();
+  const left = await collectFromNode({ dir, io, artifacts, isLastTry: true }, signal);
+  expect(left).toMatchObject({
+    kind: "refused",
+    message: expect.stringMatching(/could not be kept.*submit/),
+  });
+  expect(await readLeft(dir)).toEqual(left);
 });
