@@ -115,7 +115,7 @@ export const runs = group({
     command({
       name: "delete",
       aliases: ["rm"],
-      summary: "Delete runs that ended, with what their nodes left.",
+      summary: "Delete runs that ended, with the records of their nodes.",
       details:
         "A run that others still need is kept: the base of a rerun under way, a child of a run under way. Container tasks and child runs stay.",
       examples: ["aiepctl workflow runs delete 7d3e --yes"],

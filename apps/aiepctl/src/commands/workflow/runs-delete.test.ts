@@ -73,7 +73,7 @@ describe("workflow runs delete", () => {
     await using at = await stage();
     const no = await at.remove(["7d3e"], { tty: true, stdin: "\n" });
     expect(no.stderr).toContain(`  ${FIRST}  每日训练  v3  20260131  Succeeded\n`);
-    expect(no.stderr).toContain("Delete this run with what its nodes left? [y/N]");
+    expect(no.stderr).toContain("Delete this run and the records of its nodes? [y/N]");
     const hungUp = await at.remove(["7d3e"], { tty: true, stdin: "" });
     expect([no.code, hungUp.code, at.left.size]).toEqual([0, 0, 2]);
     expect((await at.remove(["7d3e"], { tty: true, stdin: "y\n" })).stdout).toContain(FIRST);

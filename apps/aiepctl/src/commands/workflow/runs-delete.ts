@@ -15,5 +15,5 @@ export const remove = deletion({
     state,
   ],
   question: (count) =>
-    `Delete ${count === 1 ? "this run with what its nodes left" : `these ${count} runs with what their nodes left`}?`,
+    `Delete ${count === 1 ? "this run and the records of its nodes" : `these ${count} runs and the records of their nodes`}?`,
 });
