@@ -212,24 +212,24 @@ describe("event consumer", () => {
     expect(Object.values(await seen(w.pool))).toEqual(Array.from({ length: 20 }, () => upTo(4)));
   });
 
-  test("a paced consumer takes the first event after a rest at once and those after it together, a full batch at most", async () => {
+  test("a paced consumer takes the first event at once and gathers those after it, a full batch at most", async () => {
     await using w = await world();
     const batches: number[] = [];
     const consumer = createEventConsumer({
       ...{ bus: w.bus, pool: w.pool, log, env: "test", definitions: TASK_EVENTS, handler: tally },
       consumer: events,
       batchSize: 4,
-      paceMs: 2_000,
+      paceMs: 600_000,
       committed: (messages) => batches.push(messages.length),
     });
     consumer.start();
     await send(w.bus, 1, 1);
     await waitFor("the first is applied", () => batches.length === 1);
-    for (const version of [2, 3, 4, 5, 6]) await send(w.bus, 1, version);
-    await waitFor("the rest is applied", () => batches.length === 3);
-    await consumer.stop(); // also while it waits
-    expect(batches).toEqual([1, 4, 1]);
-    expect(await seen(w.pool)).toEqual({ [hex(1)]: upTo(6) });
+    for (const version of [2, 3, 4, 5]) await send(w.bus, 1, version);
+    await waitFor("the rest is applied", () => batches.length === 2);
+    await consumer.stop(); // also while it gathers
+    expect(batches).toEqual([1, 4]);
+    expect(await seen(w.pool)).toEqual({ [hex(1)]: upTo(5) });
   });
 
   test("one poison event fails alone, ends in the DLQ with its reason and is redriven once it can be handled (D9, I12)", async () => {

@@ -90,8 +90,8 @@ export interface ConsumerDeps {
   /** Messages handled at once; default 64. */
   readonly batchSize?: number;
   /**
-   * For what nobody waits for to the millisecond: after a message, those of so long are taken together, which costs little more
-   * than one. The first after a rest is taken at once. Default: nothing waits.
+   * For what nobody waits for to the millisecond: after a batch, what comes within so long is gathered into the next one, which
+   * costs the same as a single message. The first after a rest is taken at once. Default: nothing is gathered.
    */
   readonly paceMs?: number;
 }

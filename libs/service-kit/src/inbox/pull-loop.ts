@@ -4,14 +4,12 @@
  * U1 a message is acknowledged only after `handle` said done, that is after the commit (D6). U2 while the database is away
  * messages are kept in hand, their ack clock is reset and nothing more is pulled: an outage spends no deliveries. U3 a dead
  * letter is on the bus before its message is terminated. U4 one batch at a time, whatever has arrived by then: an idle
- * consumer adds no wait, a busy one works in batches; one that nobody waits for leaves its messages on the server for `paceMs`
- * and takes them together: most of what a message costs is that it comes alone.
+ * consumer adds no wait, a busy one works in batches; one that nobody waits for gathers them, at most one in `paceMs`.
  */
-import { setImmediate as soon } from "node:timers/promises";
 import type { ConsumerDefinition } from "@aiep/contracts";
-import type { ConsumerMessages, Consumer as Durable, JsMsg } from "@nats-io/jetstream";
+import type { ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import { backoffMs } from "../async/backoff.ts";
-import { pause } from "../async/wait.ts";
+import { pause, WakeUp } from "../async/wait.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Failpoints } from "../failpoints/failpoints.ts";
 import type { Logger } from "../logging/logger.ts";
@@ -24,7 +22,7 @@ export interface PullLoopDeps {
   readonly consumer: ConsumerDefinition;
   readonly env: string;
   readonly batchSize: number;
-  /** After messages came, before more are asked for; 0: they are always asked for. */
+  /** From the beginning of a batch that is not full to that of the one before; 0: none. */
   readonly paceMs: number;
   readonly log: Logger;
   readonly failpoints: Failpoints;
@@ -47,6 +45,7 @@ export class PullLoop {
   readonly #stopping = new AbortController();
   readonly #arrived: InHand[] = [];
   readonly #inHand = new Set<InHand>();
+  readonly #full = new WakeUp();
   #open: ConsumerMessages | undefined;
   #changed = Promise.withResolvers<void>();
   #running: Promise<unknown> | undefined;
@@ -78,22 +77,17 @@ export class PullLoop {
   }
 
   async #pull(): Promise<void> {
-    const { bus, consumer } = this.#deps;
+    const { bus, consumer, batchSize } = this.#deps;
     for (let failures = 0; !this.#stopping.signal.aborted; ) {
       try {
         const durable = await bus.js.consumers.get(consumer.stream, consumer.durable);
         failures = 0;
         this.#fineAt = performance.now(); // the server answered for the durable: an idle stream is no reason to wait
-        for (let came = 0; !this.#stopping.signal.aborted; ) {
+        while (!this.#stopping.signal.aborted) {
           await this.#room();
-          const wanted = await this.#wanted(durable, came);
           if (this.#stopping.signal.aborted) break;
-          this.#open = await durable.fetch({ max_messages: wanted, expires: PULL_MS });
-          came = 0;
-          for await (const raw of this.#open) {
-            this.#arrive(raw);
-            came += 1;
-          }
+          this.#open = await durable.fetch({ max_messages: batchSize, expires: PULL_MS });
+          for await (const raw of this.#open) this.#arrive(raw);
           const error = await this.#open.closed();
           if (error instanceof Error) throw error;
           if (this.#inHand.size === 0) this.#fineAt = performance.now();
@@ -106,16 +100,6 @@ export class PullLoop {
       }
     }
     this.#open = undefined;
-  }
-
-  /** U4. How many to ask for: with a pace, what waits by then, or the next one. */
-  async #wanted(durable: Pick<Durable, "info">, came: number): Promise<number> {
-    const { batchSize, paceMs } = this.#deps;
-    if (paceMs === 0) return batchSize;
-    if (came === 0) return 1;
-    if (came < batchSize) await pause(paceMs, this.#stopping.signal);
-    const { num_pending, num_redelivered } = await durable.info();
-    return Math.min(Math.max(num_pending + num_redelivered, 1), batchSize);
   }
 
   async #room(): Promise<void> {
@@ -139,6 +123,7 @@ export class PullLoop {
     };
     this.#inHand.add(each);
     this.#arrived.push(each);
+    if (this.#arrived.length >= this.#deps.batchSize) this.#full.wake();
     this.#notify();
   }
 
@@ -146,20 +131,28 @@ export class PullLoop {
     const clock = setInterval(() => this.#keepAlive(), (this.#deps.consumer.ackWaitSeconds * 1000) / 3);
     try {
       while (!this.#stopping.signal.aborted) {
-        if (this.#deps.paceMs > 0) await soon(); // what came in one packet is one batch
         const batch = this.#arrived.splice(0, this.#deps.batchSize);
         if (batch.length === 0) {
           await this.#changed.promise;
           continue;
         }
         this.#notify();
+        const began = performance.now();
         await this.#settleAll(batch);
+        await this.#gather(began + this.#deps.paceMs);
       }
     } finally {
       clearInterval(clock);
       for (const { raw } of this.#inHand) raw.nak(); // somebody else takes them at once
       this.#inHand.clear();
     }
+  }
+
+  /** U4. */
+  async #gather(until: number): Promise<void> {
+    const left = until - performance.now();
+    if (left <= 0 || this.#arrived.length >= this.#deps.batchSize) return;
+    await this.#full.wait(left, this.#stopping.signal);
   }
 
   /** U2. */
