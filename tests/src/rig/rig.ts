@@ -46,6 +46,7 @@ import {
   openKubeApi,
   startDatabase,
   startNats,
+  waitFor,
 } from "@aiep/dev-servers";
 import {
   type Bus,
@@ -185,6 +186,9 @@ export class Rig implements AsyncDisposable {
     this.#bus ??= this.#stack.use(
       await connectBus({ url: this.nats.url, user: "rig", password: this.#natsPassword, name: "rig", log }),
     );
+    const { jsm } = this.#bus;
+    // A question that was on its way when the bus was killed is answered by nobody.
+    await waitFor("the bus answers", async () => await jsm.getAccountInfo(), { timeoutMs: 60_000 });
     return this.#bus;
   }
 
