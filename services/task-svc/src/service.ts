@@ -21,7 +21,6 @@ import {
   type ServiceDeps,
   type ServiceParts,
   sometimes,
-  sql,
   verifyTopology,
 } from "@aiep/service-kit";
 import { registerApi } from "./api/api.ts";
@@ -40,6 +39,7 @@ import { createRuntimeHealth } from "./operations/runtime-health.ts";
 import { openRuntime } from "./runtimes/open-runtime.ts";
 import { createCodePackageRows } from "./store/code-package-rows.ts";
 import { createEventLog } from "./store/event-log.ts";
+import { historyToGo } from "./store/history-to-go.ts";
 import { migrate } from "./store/migrate.ts";
 import { openOrm } from "./store/orm.ts";
 import { createTaskStore } from "./store/sql-task-store.ts";
@@ -230,16 +230,11 @@ function startWork(
   service: ServiceDeps,
   parts: ServiceParts,
 ) {
+  const keepMs = config.AIEP_HISTORY_DAYS * DAY_MS;
   const commits = openServiceOutbox(service, parts, {
     pool,
     bus,
-    keep: {
-      olderThanMs: config.AIEP_HISTORY_DAYS * DAY_MS,
-      // The rows of a task are its history for as long as it can be read (D16).
-      where: sql(
-        "NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.id = outbox.aggregate_id AND tasks.deleted_at IS NULL)",
-      ),
-    },
+    keep: { olderThanMs: keepMs, where: historyToGo(keepMs) },
   });
   const notifier = createTaskNotifier();
   service.scope.defer("release", "wakes of other replicas", notifyFromBus(bus, config.AIEP_ENV, notifier));

@@ -13,6 +13,7 @@ import {
 import type { Task, TaskFacts } from "../domain/task.ts";
 import { openTestStore, type StoreFixture } from "../testing/database.ts";
 import { factsOf, newTaskId, observed, specOf, TASK_FILE } from "../testing/tasks.ts";
+import { historyToGo } from "./history-to-go.ts";
 import { migrate } from "./migrate.ts";
 import { ENTITIES } from "./schema.ts";
 import type { TaskStore } from "./task-store.ts";
@@ -264,6 +265,25 @@ describe("what the controller asks", () => {
     expect(await unsettled()).not.toContain(id);
     await saved(markDeleted(task, "alice", now)); // from a copy that was read before the removal
     expect(await unsettled()).not.toContain(id);
+  });
+
+  it("a history may go once its task was deleted long ago, whole, and not before", async () => {
+    const keepMs = 30 * 86_400_000;
+    const toGo = async ({ facts: { id } }: Task) => {
+      const { text, values } = historyToGo(keepMs);
+      const rows = await fixture.pool.query<{ version: number }>(
+        `SELECT aggregate_version AS version FROM outbox WHERE aggregate_id = ? AND ${text} ORDER BY id`,
+        [id, ...(values ?? [])],
+      );
+      return rows.map(({ version }) => version);
+    };
+    const ended = await saved(requestStop(await submitted(), { by: "bob" }, now));
+    expect(await toGo(ended)).toEqual([]);
+    const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000);
+    const lately = await saved(requestStop(await submitted(), { by: "bob" }, now));
+    expect(await toGo(await saved(markDeleted(lately, "alice", daysAgo(29))))).toEqual([]);
+    const long = await saved(markDeleted(ended, "alice", daysAgo(31)));
+    expect(await toGo(long)).toEqual(Array.from({ length: long.version }, (_, at) => at + 1));
   });
 
   it("a task stopped before its launch is settled at once", async () => {
