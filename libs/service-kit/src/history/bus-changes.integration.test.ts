@@ -24,6 +24,7 @@ test("what is watched is heard from the moment of asking on, what is not is neve
     teller.nc.publish(subjectOf(watched));
     expect(await watch.changed()).toBe(true);
   }
+  await bus.nc.flush(); // the server knows that nobody watches any more
   const before = bus.nc.stats().inMsgs;
   for (const id of [watched, other]) teller.nc.publish(subjectOf(id));
   await teller.nc.flush();
