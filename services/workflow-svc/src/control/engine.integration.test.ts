@@ -1,5 +1,7 @@
+import { setImmediate as soon } from "node:timers/promises";
 import { type RunStatusData, stopTask, submitTask, taskId, taskIdOfCommand } from "@aiep/contracts";
 import { waitFor } from "@aiep/dev-servers";
+import type { Failpoints } from "@aiep/service-kit";
 import { describe, expect, test } from "vitest";
 import { failed, succeeded } from "../components/define.ts";
 import { registryOf } from "../components/registry.ts";
@@ -293,6 +295,28 @@ describe("a container task", () => {
       failure: "validation",
       reason: "NOT_A_MEMBER",
     });
+  });
+
+  test("A4: whose answer is here before the word that its commit is through is heard all the same", async () => {
+    const through = Promise.withResolvers<void>();
+    const failpoints: Failpoints = {
+      hit: (name) => (name === "run.committed" ? through.promise : undefined),
+      hits: () => 0,
+    };
+    await using stage = await openEngineStage({ failpoints });
+    const run = taskRun();
+    await stage.run(run);
+    await inState(stage, run, "a", "Queued");
+    const told = stage.engine.notice(run.facts.id, {
+      what: "refused",
+      commandId: submitCommandId(run.facts.id, "a", 1),
+      code: "NOT_A_MEMBER",
+      detail: "alice is no member.",
+    });
+    await soon(); // it is with the run now
+    through.resolve();
+    await told;
+    expect((await stage.ended(run.facts.id)).status.state).toBe("Failed");
   });
 
   test("is stopped by a command behind its submit, again when the stop came first, until it ended", async () => {

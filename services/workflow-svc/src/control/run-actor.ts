@@ -6,6 +6,8 @@
  * A2 After a commit that failed, memory is thrown away and the rows are read again; letters are kept and taken in again,
  *    which is harmless: a stale fact is dropped.
  * A3 A letter is settled when its facts are committed, or when it is plain that they change nothing.
+ * A4 What a container task may tell is expected before the commit that asks for it: its event may be here before the word that
+ *    the commit is through, and what nobody expects is dropped.
  */
 import { setImmediate as soon } from "node:timers/promises";
 import { AiepError } from "@aiep/contracts";
@@ -158,6 +160,7 @@ export class RunActor {
     const { failpoints, now: clock } = this.#deps;
     const now = clock();
     const step = run.step(letters, now);
+    this.#expect(step.effects);
     if (step.commit === undefined) {
       await this.#deps.dropRequests(letters.flatMap(({ request }) => request ?? []));
     } else {
@@ -179,21 +182,18 @@ export class RunActor {
     if (step.ended) this.#end();
   }
 
-  #do({ begin, stop, over }: Effects): void {
-    for (const key of over) {
-      this.#works.over(key);
-      this.#tasks.over(key);
-    }
-    for (const { attempt, remembered } of begin) {
-      if (attempt.input.execution === "task") this.#tasks.asked(attempt);
-      if (!this.#draining) this.#works.begin(attempt, remembered, false);
-    }
-    for (const { key, attempt } of stop) this.#stop(key, attempt, 1);
+  /** A4. Its letter waits until the commit is through. */
+  #expect({ begin, stop, over }: Effects): void {
+    for (const key of over) this.#tasks.over(key);
+    for (const { attempt } of begin) if (attempt.input.execution === "task") this.#tasks.asked(attempt);
+    for (const { key } of stop) this.#tasks.stopAsked(key, 1);
   }
 
-  #stop(key: string, attempt: number, number: number): void {
-    this.#works.stop(key, attempt);
-    this.#tasks.stopAsked(key, number);
+  #do({ begin, stop, over }: Effects): void {
+    for (const key of over) this.#works.over(key);
+    if (!this.#draining)
+      for (const { attempt, remembered } of begin) this.#works.begin(attempt, remembered, false);
+    for (const { key, attempt } of stop) this.#works.stop(key, attempt);
   }
 
   /** T1: until the task's end is known. */
@@ -270,8 +270,10 @@ export class RunActor {
       if (attempt.input.execution === "task") this.#tasks.asked(attempt);
       this.#works.begin(attempt, remembered, true);
     }
-    for (const { key, attempt, remembered } of run.stops())
-      this.#stop(key, attempt, stopMemory.safeParse(remembered).data?.stops ?? 1);
+    for (const { key, attempt, remembered } of run.stops()) {
+      this.#works.stop(key, attempt);
+      this.#tasks.stopAsked(key, stopMemory.safeParse(remembered).data?.stops ?? 1);
+    }
     if (facts.length > 0) this.#letters.push({ facts });
   }
 }
