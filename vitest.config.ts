@@ -11,9 +11,10 @@ const WITH_CLUSTER = ["task-svc", "workflow-svc", "tests"];
 const databases = `${import.meta.dirname}/libs/dev-servers/src/global-setup.ts`;
 const conditions = ["aiep:source", "node", "import", "default"];
 const neverTests = ["**/node_modules/**", "**/dist/**"];
-/** After all others: the groups of a run follow each other. */
-const CLUSTER_GROUP = 1;
-const EXCLUSIVE_GROUP = 2;
+/** The groups of a run follow each other; what is in none of these comes first. */
+const RIGS_GROUP = 1;
+const CLUSTER_GROUP = 2;
+const EXCLUSIVE_GROUP = 3;
 
 export default defineConfig({
   resolve: { conditions },
@@ -39,8 +40,8 @@ export default defineConfig({
           name: `${name}:integration`,
           include: ["**/*.integration.test.ts"],
           exclude: neverTests,
-          // A rig is seven processes: its suites run one after the other.
-          fileParallelism: name !== "tests",
+          // A rig is seven processes, and its tests wait for them most of the time.
+          ...(name === "tests" ? { maxWorkers: 2, sequence: { groupOrder: RIGS_GROUP } } : {}),
           globalSetup: [databases],
           testTimeout: 120_000,
           hookTimeout: 120_000,

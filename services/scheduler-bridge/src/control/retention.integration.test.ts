@@ -121,7 +121,7 @@ describe("fires", () => {
     await pool.execute(
       `INSERT INTO fires (id, fire_key, ${columns.join(", ")})
        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 990)
-       SELECT MD5(i), CONCAT('many:', i), ${columns.join(", ")} FROM n, fires WHERE fires.id = ?`,
+       SELECT LPAD(HEX(i), 32, "0"), CONCAT('many:', i), ${columns.join(", ")} FROM n, fires WHERE fires.id = ?`,
       [id],
     );
     expect(await left(ground)).toHaveLength(991);
