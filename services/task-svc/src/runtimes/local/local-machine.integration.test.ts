@@ -230,3 +230,17 @@ test("every check says what to do about it", async () => {
   expect(checks.map(({ name }) => name)).toContain("local.disk");
   expect(checks.filter(({ status }) => status === "fail")).toEqual([]);
 });
+
+test("nothing stays behind either when the last file is written while the folder goes", async () => {
+  await using stage = await openLocalStage(host);
+  const task = workload(stage, "true");
+  await run(stage, task);
+  const cwd = join(stage.dir, "state", "tasks", folderOf(task), "worker-0");
+  const script = "echo; i=0; while [ $i -lt 5000 ]; do i=$((i+1)); : >late.$i; done";
+  const writer = spawn("/bin/sh", ["-c", script], { cwd, stdio: ["ignore", "pipe", "ignore"] });
+  const ended = once(writer, "exit");
+  await once(writer.stdout, "data");
+  await stage.runtime.remove(task);
+  await ended;
+  expect(readdirSync(join(stage.dir, "state", "trash"))).toEqual([]);
+});

@@ -43,6 +43,8 @@ export interface LocalRuntimeDeps {
 /** inotify tells changes at once; this finds wrappers that were killed and what inotify lost. */
 const TICK_MS = 1000;
 const PREPARING_AT_ONCE = 4;
+/** What was ended may still be writing its last file. */
+const GONE = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 } as const;
 
 export async function createLocalRuntime(deps: LocalRuntimeDeps): Promise<Runtime> {
   const host = deps.host ?? (await findHost());
@@ -80,8 +82,7 @@ class LocalRuntime implements Runtime {
   async start(sink: ObservationSink): Promise<void> {
     this.sink = sink;
     await this.makeFolders();
-    for (const name of await readdir(this.layout.trashDir))
-      await rm(join(this.layout.trashDir, name), { recursive: true, force: true });
+    for (const name of await readdir(this.layout.trashDir)) await rm(join(this.layout.trashDir, name), GONE);
     for (const folder of await readdir(this.layout.tasksDir)) {
       if (refOfFolder(folder) === undefined) {
         if (folder.startsWith(".new-"))
@@ -147,7 +148,7 @@ class LocalRuntime implements Runtime {
       workload.release();
       const trash = join(this.layout.trashDir, `${workload.folder}-${randomBytes(4).toString("hex")}`);
       await rename(this.layout.taskDir(workload.folder), trash);
-      await rm(trash, { recursive: true, force: true });
+      await rm(trash, GONE);
     }
   }
 
