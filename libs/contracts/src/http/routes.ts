@@ -20,8 +20,9 @@ import {
   taskView,
   whoamiView,
 } from "../task/api.ts";
-import { deadLetterView, page } from "./common.ts";
-import { deadLetterParams, deadLettersQuery, define, nothing, type RouteDefinition } from "./define-route.ts";
+import { page } from "./common.ts";
+import { listDeadLetters, redriveDeadLetter } from "./dead-letter-routes.ts";
+import { define, type RouteDefinition } from "./define-route.ts";
 import { SCHEDULE_CONTEXT_ROUTES } from "./schedule-routes.ts";
 import { WORKFLOW_ROUTES } from "./workflow-routes.ts";
 
@@ -254,54 +255,10 @@ export const ROUTES = {
     response: page(logNodeView),
     errors: ["TASK_NOT_FOUND", "AMBIGUOUS_ID"],
   }),
-  listTaskDeadLetters: define({
-    operationId: "listTaskDeadLetters",
-    service: "task-svc",
-    method: "GET",
-    path: "/v1/admin/task-svc/dead-letters",
-    summary: "Dead letters of task-svc, oldest first.",
-    admin: true,
-    query: deadLettersQuery,
-    status: 200,
-    response: page(deadLetterView),
-  }),
-  redriveTaskDeadLetter: define({
-    operationId: "redriveTaskDeadLetter",
-    service: "task-svc",
-    method: "POST",
-    path: "/v1/admin/task-svc/dead-letters/{id}/redrive",
-    summary: "Handle a dead letter again.",
-    admin: true,
-    params: deadLetterParams,
-    body: nothing,
-    status: 200,
-    response: deadLetterView,
-    errors: ["DEAD_LETTER_NOT_FOUND"],
-  }),
-  listLogDeadLetters: define({
-    operationId: "listLogDeadLetters",
-    service: "log-svc",
-    method: "GET",
-    path: "/v1/admin/log-svc/dead-letters",
-    summary: "Dead letters of log-svc, oldest first.",
-    admin: true,
-    query: deadLettersQuery,
-    status: 200,
-    response: page(deadLetterView),
-  }),
-  redriveLogDeadLetter: define({
-    operationId: "redriveLogDeadLetter",
-    service: "log-svc",
-    method: "POST",
-    path: "/v1/admin/log-svc/dead-letters/{id}/redrive",
-    summary: "Handle a dead letter again.",
-    admin: true,
-    params: deadLetterParams,
-    body: nothing,
-    status: 200,
-    response: deadLetterView,
-    errors: ["DEAD_LETTER_NOT_FOUND"],
-  }),
+  listTaskDeadLetters: listDeadLetters("listTaskDeadLetters", "task-svc"),
+  redriveTaskDeadLetter: redriveDeadLetter("redriveTaskDeadLetter", "task-svc"),
+  listLogDeadLetters: listDeadLetters("listLogDeadLetters", "log-svc"),
+  redriveLogDeadLetter: redriveDeadLetter("redriveLogDeadLetter", "log-svc"),
   ...WORKFLOW_ROUTES,
   ...SCHEDULE_CONTEXT_ROUTES,
 } as const satisfies Record<string, RouteDefinition>;

@@ -37,8 +37,9 @@ import {
   waitQuery,
 } from "../schedule/api.ts";
 import { historyEntry, getTaskQuery as waitForChangeQuery } from "../task/api.ts";
-import { deadLetterView, page } from "./common.ts";
-import { deadLetterParams, deadLettersQuery, define, nothing, type RouteDefinition } from "./define-route.ts";
+import { page } from "./common.ts";
+import { listDeadLetters, redriveDeadLetter } from "./dead-letter-routes.ts";
+import { deadLetterParams, define, nothing, type RouteDefinition } from "./define-route.ts";
 
 const service = "scheduler-bridge";
 const publicationParams = z.strictObject({ publication_id: idPrefix });
@@ -540,30 +541,8 @@ const EVENT_TRIGGER_ROUTES = {
 } as const satisfies Record<string, RouteDefinition>;
 
 const ADMIN_ROUTES = {
-  listScheduleDeadLetters: define({
-    operationId: "listScheduleDeadLetters",
-    service,
-    method: "GET",
-    path: "/v1/admin/scheduler-bridge/dead-letters",
-    summary: "Dead letters of scheduler-bridge, oldest first.",
-    admin: true,
-    query: deadLettersQuery,
-    status: 200,
-    response: page(deadLetterView),
-  }),
-  redriveScheduleDeadLetter: define({
-    operationId: "redriveScheduleDeadLetter",
-    service,
-    method: "POST",
-    path: "/v1/admin/scheduler-bridge/dead-letters/{id}/redrive",
-    summary: "Handle a dead letter again.",
-    admin: true,
-    params: deadLetterParams,
-    body: nothing,
-    status: 200,
-    response: deadLetterView,
-    errors: ["DEAD_LETTER_NOT_FOUND"],
-  }),
+  listScheduleDeadLetters: listDeadLetters("listScheduleDeadLetters", "scheduler-bridge"),
+  redriveScheduleDeadLetter: redriveDeadLetter("redriveScheduleDeadLetter", "scheduler-bridge"),
 } as const satisfies Record<string, RouteDefinition>;
 
 export const SCHEDULE_CONTEXT_ROUTES = {

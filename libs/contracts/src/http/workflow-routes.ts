@@ -45,8 +45,9 @@ import {
   workflowBundle,
 } from "../workflow/api.ts";
 import { componentKind } from "../workflow/definition.ts";
-import { deadLetterView, page } from "./common.ts";
-import { deadLetterParams, deadLettersQuery, define, nothing, type RouteDefinition } from "./define-route.ts";
+import { page } from "./common.ts";
+import { listDeadLetters, redriveDeadLetter } from "./dead-letter-routes.ts";
+import { deadLettersQuery, define, nothing, type RouteDefinition } from "./define-route.ts";
 
 const service = "workflow-svc";
 const experiment = { experiment_id: idPrefix };
@@ -535,30 +536,8 @@ const RUN_ROUTES = {
 } as const satisfies Record<string, RouteDefinition>;
 
 const ADMIN_ROUTES = {
-  listWorkflowDeadLetters: define({
-    operationId: "listWorkflowDeadLetters",
-    service,
-    method: "GET",
-    path: "/v1/admin/workflow-svc/dead-letters",
-    summary: "Dead letters of workflow-svc, oldest first.",
-    admin: true,
-    query: deadLettersQuery,
-    status: 200,
-    response: page(deadLetterView),
-  }),
-  redriveWorkflowDeadLetter: define({
-    operationId: "redriveWorkflowDeadLetter",
-    service,
-    method: "POST",
-    path: "/v1/admin/workflow-svc/dead-letters/{id}/redrive",
-    summary: "Handle a dead letter again.",
-    admin: true,
-    params: deadLetterParams,
-    body: nothing,
-    status: 200,
-    response: deadLetterView,
-    errors: ["DEAD_LETTER_NOT_FOUND"],
-  }),
+  listWorkflowDeadLetters: listDeadLetters("listWorkflowDeadLetters", "workflow-svc"),
+  redriveWorkflowDeadLetter: redriveDeadLetter("redriveWorkflowDeadLetter", "workflow-svc"),
 } as const satisfies Record<string, RouteDefinition>;
 
 export const WORKFLOW_ROUTES = {
