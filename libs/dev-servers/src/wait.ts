@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import { WaitTimeoutError } from "./errors.ts";
 
 export interface WaitOptions {
-  /** Default 15 000. */
+  /** Default 60 000: a bound for what hangs, not for what is slow. */
   readonly timeoutMs?: number;
   /** Pause between probes; default 20. */
   readonly intervalMs?: number;
@@ -21,7 +21,7 @@ export async function waitFor<T>(
   probe: () => T | Promise<T>,
   options: WaitOptions = {},
 ): Promise<Exclude<Awaited<T>, Falsy>> {
-  const { timeoutMs = 15_000, intervalMs = 20, signal } = options;
+  const { timeoutMs = 60_000, intervalMs = 20, signal } = options;
   const deadline = performance.now() + timeoutMs;
   let last = "nothing: no probe has returned";
   let cause: unknown;

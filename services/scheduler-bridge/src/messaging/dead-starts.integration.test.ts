@@ -8,6 +8,9 @@ import { openBridge } from "../testing/opened-bridge.ts";
 import { knownExperiment, publishedFlow, send } from "../testing/published-flow.ts";
 import { toldRun } from "../testing/told-run.ts";
 
+/** Deliveries are spaced, and the machine may do much else. */
+const PATIENT = { timeoutMs: 60_000 };
+
 const { ground, bridge } = await openBridge();
 const workflowSvc = failingWorkflowSvc(ground);
 afterAll(async () => await workflowSvc[Symbol.asyncDispose]());
@@ -24,7 +27,7 @@ const fireNow = async ({ id }: Pick<FireView, "id">): Promise<FireView> =>
   (await bridge.ok("getFire", { params: { fire_id: id } })).body;
 
 async function reached(fire: Pick<FireView, "id">, state: FireView["state"]): Promise<FireView> {
-  await waitFor(`it is ${state}`, async () => (await fireNow(fire)).state === state, { timeoutMs: 30_000 });
+  await waitFor(`it is ${state}`, async () => (await fireNow(fire)).state === state, PATIENT);
   return await fireNow(fire);
 }
 
@@ -62,7 +65,7 @@ describe("a start command that workflow-svc gives up on", () => {
     const body = { from: "20260101", to: "20260103", parallelism: 1 };
     const { id } = (await bridge.ok("createBackfill", { params, body })).body;
     const now = async () => (await bridge.ok("getBackfill", { params: { backfill_id: id } })).body;
-    await waitFor("it is over", async () => (await now()).state === "Failed", { timeoutMs: 30_000 });
+    await waitFor("it is over", async () => (await now()).state === "Failed", PATIENT);
     expect(await now()).toMatchObject({ started: 3, failed: 3 });
   });
 
@@ -149,12 +152,15 @@ it("I1: killed between the fire's end and what follows from it, the next of its 
     return rows.map(({ state }) => state);
   };
   expect(await states()).toEqual(["Ordered", "Queued"]);
+  const waiting = async () => await own.pool.query("SELECT id FROM outbox WHERE published_at IS NULL");
+  await waitFor("the order is on the bus", async () => (await waiting()).length === 0, PATIENT);
   await first.stop();
   await using dying = failingWorkflowSvc(own);
-  await waitFor("the order died", async () => (await dying.letters.list({ limit: 2 })).items.length === 1);
+  const letters = async () => (await dying.letters.list({ limit: 2 })).items;
+  await waitFor("the order died", async () => (await letters()).length === 1, PATIENT);
   await dying[Symbol.asyncDispose]();
   expect(await own.startProcess({ AIEP_FAILPOINTS: "fire.given-up-not-told=kill" })).toBe("SIGKILL");
   expect(await states()).toEqual(["Failed", "Queued"]);
   await own.start();
-  await waitFor("the next is ordered", async () => (await states())[1] === "Ordered", { timeoutMs: 30_000 });
+  await waitFor("the next is ordered", async () => (await states())[1] === "Ordered", PATIENT);
 });
